@@ -1,0 +1,1 @@
+"""Self-supervised image reconstruction in napari."""
