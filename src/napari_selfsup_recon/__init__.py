@@ -1,1 +1,30 @@
-"""Self-supervised image reconstruction in napari."""
+"""Self-supervised reconstruction for microscopy and CT, in napari and in scripts.
+
+Names are imported on first use: importing the package loads no torch, no Qt and no napari.
+"""
+
+from napari_selfsup_recon.core.lazy import attach
+
+__version__ = "0.1.0"
+
+_NAMES = {
+    "Physics": ".physics.base",
+    "as_physics": ".physics.base",
+    "Identity": ".physics.identity",
+    "Blur": ".physics.blur",
+    "Gaussian": ".physics.noise",
+    "Poisson": ".physics.noise",
+    "PoissonGaussian": ".physics.noise",
+    "RichardsonLucy": ".methods.richardson_lucy.method",
+    "RichardsonLucyOptions": ".methods.richardson_lucy.options",
+    "SSI": ".methods.ssi.method",
+    "SSIOptions": ".methods.ssi.options",
+    "Measurement": ".core.measurement",
+    "load": ".io.models",
+    "metrics": ".metrics",
+    "psf": ".physics.psf",
+}
+
+__all__ = ["__version__", *_NAMES]  # noqa: PLE0604
+
+__getattr__, __dir__ = attach(__name__, _NAMES)

@@ -1,0 +1,1 @@
+"""Floor 4: volumes, PSFs and models in files; sample data."""

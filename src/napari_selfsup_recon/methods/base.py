@@ -1,0 +1,167 @@
+"""What a method is: it reconstructs; a learned one also trains."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, ClassVar, Self, cast
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from napari_selfsup_recon.core.errors import InputError
+from napari_selfsup_recon.core.events import Done, Event, Step
+from napari_selfsup_recon.core.options import Options
+from napari_selfsup_recon.physics.base import Physics
+from napari_selfsup_recon.physics.noise import Noise
+
+
+class Method(ABC):
+    """A way from a measurement to an image.
+
+    Parameters
+    ----------
+    physics
+        What the instrument did.
+    options
+        Options of this method; its defaults where None.
+    noise
+        The noise of the measurement where it is known.
+    """
+
+    key: ClassVar[str]
+    Options: ClassVar[type[Options]]
+
+    def __init__(
+        self, physics: Physics, options: Options | None = None, *, noise: Noise | None = None
+    ) -> None:
+        if options is not None and not isinstance(options, self.Options):
+            raise InputError(
+                f"{type(self).__name__} takes {self.Options.__name__}, "
+                f"not {type(options).__name__}.",
+                hint=f"Build {self.Options.__name__}(...).",
+            )
+        self.physics = physics
+        self.options = self.Options() if options is None else options
+        self.noise = noise
+
+    def reconstruct(self, y: Any, *, out: Any = None) -> Any:
+        """Return the image(s) that explain the measurement(s) ``y``.
+
+        Parameters
+        ----------
+        y
+            ``(*leading, *measurement_shape)``. NumPy in, float32 NumPy out; tensor in, tensor out
+            (same device); dask in, lazy dask out; zarr in, written to ``out``.
+        out
+            Array with the shape of the result (NumPy or zarr) that is filled item by item.
+
+        Returns
+        -------
+        array
+            ``(*leading, *shape)`` in the units of ``y``; blurred axes are cropped to ``y``.
+
+        Raises
+        ------
+        InputError
+            If the shape does not fit the physics or values are not finite.
+        """
+        from napari_selfsup_recon.inference.arrays import map_items
+
+        return map_items(self._estimate, y, len(self.physics.measurement_shape), out=out)
+
+    @abstractmethod
+    def _estimate(self, y: Tensor) -> Tensor:
+        """Return the image for one measurement ``(1, 1, *measurement_shape)``, float32."""
+
+
+class ClassicalMethod(Method):
+    """A method without training."""
+
+    @abstractmethod
+    def run(self, y: Any) -> Iterator[Event]:
+        """Reconstruct one measurement, yielding ``Step``, ``Preview`` and last ``Done(result)``."""
+
+
+class LearnedMethod(Method):
+    """A method that learns from the measurement.
+
+    Stopping :meth:`train` at any event leaves a usable method with the best weights so far.
+    """
+
+    @abstractmethod
+    def train(self, y: Any, *, clean: Any = None, state: Any = None) -> Iterator[Event]:
+        """Train on ``y`` ``(*leading, *measurement_shape)``; a generator of events.
+
+        Parameters
+        ----------
+        y
+            The measurement(s).
+        clean
+            Clean examples, for methods that take them.
+        state
+            State of a :class:`~napari_selfsup_recon.core.events.Checkpoint` to resume from.
+        """
+
+    def fit(self, y: Any, *, clean: Any = None, progress: bool = True) -> Self:
+        """Train to the end with a progress bar; returns the method."""
+        from tqdm import tqdm
+
+        with tqdm(disable=not progress, unit="step", desc=type(self).__name__) as bar:
+            for event in self.train(y, clean=clean):
+                if isinstance(event, Step) and event.finished:
+                    bar.total = event.total
+                    bar.update(event.index - bar.n)
+                    if event.score is not None:
+                        bar.set_postfix(held_out=f"{event.score:.4g}")
+                elif isinstance(event, Done):
+                    bar.set_postfix_str(event.reason)
+        return self
+
+    @property
+    @abstractmethod
+    def trained(self) -> bool:
+        """Whether there are weights to reconstruct with."""
+
+    @abstractmethod
+    def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray[Any, Any]]]:
+        """Return what :meth:`from_state` needs: JSON-safe facts and arrays (weights)."""
+
+    @classmethod
+    @abstractmethod
+    def from_state(
+        cls,
+        physics: Physics,
+        options: Options,
+        facts: dict[str, Any],
+        arrays: dict[str, np.ndarray[Any, Any]],
+    ) -> Self:
+        """Rebuild a trained method."""
+
+    def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
+        """Save model, physics, options and scores as one ``.nsr`` file (no pickle)."""
+        from napari_selfsup_recon.core.registry import load_object
+
+        write = load_object("napari_selfsup_recon.io.models:save_model")
+        return cast(Path, write(self, path, overwrite=overwrite))
+
+
+def as_tensor(y: Any, ndim: int) -> Tensor:
+    """Return ``y`` as a float32 tensor ``(items, 1, *spatial)``; leading axes become items."""
+    if isinstance(y, Tensor):
+        tensor = y.detach().to(torch.float32)
+    else:
+        tensor = torch.from_numpy(np.array(y, dtype=np.float32))
+    if tensor.ndim < ndim:
+        raise InputError(
+            f"The measurement has shape {tuple(tensor.shape)}; {ndim} spatial axes are needed.",
+            hint="Give an image for 2D physics and a volume for 3D physics.",
+        )
+    if not bool(torch.isfinite(tensor).all()):
+        raise InputError(
+            "The measurement holds NaN or infinite values.",
+            hint="Replace them (numpy.nan_to_num or the median) first.",
+        )
+    return tensor.reshape(-1, 1, *tensor.shape[tensor.ndim - ndim :])

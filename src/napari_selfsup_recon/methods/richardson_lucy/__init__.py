@@ -1,0 +1,1 @@
+"""Lucy-Richardson deconvolution."""

@@ -1,0 +1,1 @@
+"""Floor 2: networks, 2D and 3D."""

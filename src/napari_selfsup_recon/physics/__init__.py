@@ -1,0 +1,21 @@
+"""Floor 1: what the instrument did. Operators, noise and point spread functions."""
+
+from napari_selfsup_recon.core.lazy import attach
+
+__getattr__, __dir__ = attach(
+    __name__,
+    {
+        "Physics": ".base",
+        "as_physics": ".base",
+        "Identity": ".identity",
+        "Blur": ".blur",
+        "Gaussian": ".noise",
+        "Poisson": ".noise",
+        "PoissonGaussian": ".noise",
+        "Noise": ".noise",
+        "psf": ".psf",
+        "checks": ".checks",
+        "from_recipe": ".recipe",
+        "Recipe": ".recipe",
+    },
+)

@@ -1,0 +1,173 @@
+"""The vocabulary of physics: ``A``, ``A_adjoint``, ``A_dagger``."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, Protocol, cast, runtime_checkable
+
+import torch
+from torch import Tensor
+
+from napari_selfsup_recon.core.errors import InputError
+from napari_selfsup_recon.core.measurement import Region
+from napari_selfsup_recon.physics.recipe import Recipe
+
+
+class _Linear(torch.autograd.Function):
+    """A linear map whose derivative is its transpose, to any order."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, physics: Physics, transposed: bool) -> Tensor:
+        ctx.physics, ctx.transposed = physics, transposed
+        return physics._adjoint(x) if transposed else physics._forward(x)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Any) -> tuple[Tensor, None, None]:
+        (gradient,) = gradients
+        return _apply(gradient, ctx.physics, not ctx.transposed), None, None
+
+
+def _apply(x: Tensor, physics: Physics, transposed: bool) -> Tensor:
+    return cast(Tensor, _Linear.apply(x, physics, transposed))  # type: ignore[no-untyped-call]
+
+
+class Physics(ABC):
+    """A linear forward model.
+
+    Images are tensors ``(batch, channel, *image_shape)``, measurements
+    ``(batch, channel, *measurement_shape)``. An operator is a value: a call changes nothing, and it
+    follows the dtype and device of what it is given.
+
+    Attributes
+    ----------
+    image_shape, measurement_shape
+        Shapes without batch and channel.
+    """
+
+    image_shape: tuple[int, ...]
+    measurement_shape: tuple[int, ...]
+
+    def __init__(self, image_shape: Sequence[int], measurement_shape: Sequence[int]) -> None:
+        self.image_shape = tuple(int(n) for n in image_shape)
+        self.measurement_shape = tuple(int(n) for n in measurement_shape)
+
+    def A(self, x: Tensor) -> Tensor:
+        """Return the noiseless measurement of the image ``x``; differentiable to any order."""
+        self._check(x, self.image_shape, "an image")
+        return _apply(x, self, False)
+
+    def A_adjoint(self, y: Tensor) -> Tensor:
+        """Return the exact transpose of :meth:`A` applied to ``y``."""
+        self._check(y, self.measurement_shape, "a measurement")
+        return _apply(y, self, True)
+
+    __call__ = A
+
+    @abstractmethod
+    def A_dagger(self, y: Tensor) -> Tensor:
+        """Return one fixed linear (regularised) inverse of :meth:`A` applied to ``y``."""
+
+    def restrict(self, region: Region) -> Physics:
+        """Return the same instrument on a crop of the measurement.
+
+        Parameters
+        ----------
+        region
+            Slices of the measurement's spatial axes, step 1.
+
+        Raises
+        ------
+        InputError
+            If the instrument cannot be restricted this way.
+        """
+        raise InputError(
+            f"{type(self).__name__} cannot work on a part of its measurement.",
+            hint="Use the whole measurement.",
+        )
+
+    def field_of_view(self, x: Tensor) -> Tensor:
+        """Return the part of the image ``x`` that lies under the measurement, on its grid."""
+        return x
+
+    def recipe(self) -> Recipe:
+        """Return what rebuilds this operator, as JSON and arrays.
+
+        Raises
+        ------
+        InputError
+            If the operator was wrapped from foreign code and cannot be saved.
+        """
+        raise InputError(
+            f"{type(self).__name__} cannot be saved with a model.",
+            hint="Rebuild it by hand and pass it to load(path, physics=...).",
+        )
+
+    @abstractmethod
+    def _forward(self, x: Tensor) -> Tensor: ...
+
+    @abstractmethod
+    def _adjoint(self, y: Tensor) -> Tensor: ...
+
+    def _check(self, value: Tensor, shape: tuple[int, ...], what: str) -> None:
+        if value.ndim != len(shape) + 2 or tuple(value.shape[2:]) != shape:
+            raise InputError(
+                f"{type(self).__name__} expects {what} of shape (batch, channel, "
+                f"{', '.join(map(str, shape))}) but got {tuple(value.shape)}.",
+                hint="Reshape it, or build the operator for this shape.",
+            )
+
+
+@runtime_checkable
+class SupportsPhysics(Protocol):
+    """Anything with the three methods, for example a ``deepinv.physics.LinearPhysics``."""
+
+    def A(self, x: Tensor) -> Tensor: ...
+    def A_adjoint(self, y: Tensor) -> Tensor: ...
+    def A_dagger(self, y: Tensor) -> Tensor: ...
+
+
+class _Wrapped(Physics):
+    def __init__(
+        self, inner: SupportsPhysics, image_shape: Sequence[int], measurement_shape: Sequence[int]
+    ) -> None:
+        super().__init__(image_shape, measurement_shape)
+        self._inner = inner
+
+    def A_dagger(self, y: Tensor) -> Tensor:
+        self._check(y, self.measurement_shape, "a measurement")
+        return self._inner.A_dagger(y)
+
+    def _forward(self, x: Tensor) -> Tensor:
+        return self._inner.A(x)
+
+    def _adjoint(self, y: Tensor) -> Tensor:
+        return self._inner.A_adjoint(y)
+
+
+def as_physics(
+    obj: SupportsPhysics, image_shape: Sequence[int], measurement_shape: Sequence[int]
+) -> Physics:
+    """Wrap any object with ``A``, ``A_adjoint`` and ``A_dagger``.
+
+    Parameters
+    ----------
+    obj
+        The foreign operator; its ``A_adjoint`` must be the transpose of its ``A``.
+    image_shape, measurement_shape
+        Shapes without batch and channel.
+
+    Raises
+    ------
+    InputError
+        If one of the three methods is missing.
+    """
+    if isinstance(obj, Physics):
+        return obj
+    missing = [n for n in ("A", "A_adjoint", "A_dagger") if not callable(getattr(obj, n, None))]
+    if missing:
+        raise InputError(
+            f"{type(obj).__name__} has no method {', '.join(missing)}.",
+            hint="Give an object with A, A_adjoint and A_dagger.",
+        )
+    return _Wrapped(obj, image_shape, measurement_shape)

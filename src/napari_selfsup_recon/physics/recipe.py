@@ -1,0 +1,46 @@
+"""What rebuilds an operator: a kind, JSON parameters and arrays. No code, no pickle."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_selfsup_recon.core.errors import InputError
+from napari_selfsup_recon.core.registry import load_object
+
+if TYPE_CHECKING:
+    from napari_selfsup_recon.physics.base import Physics
+
+KINDS = {
+    "identity": "napari_selfsup_recon.physics.identity:Identity",
+    "blur": "napari_selfsup_recon.physics.blur:Blur",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Recipe:
+    """``kind`` names the operator, ``params`` are JSON-safe, ``arrays`` are its data."""
+
+    kind: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+    arrays: Mapping[str, np.ndarray[Any, Any]] = field(default_factory=dict)
+
+
+def from_recipe(recipe: Recipe) -> Physics:
+    """Rebuild the operator.
+
+    Raises
+    ------
+    InputError
+        If the kind is unknown (a file from a newer version).
+    """
+    if recipe.kind not in KINDS:
+        raise InputError(
+            f"The physics {recipe.kind!r} is not known to this version.",
+            hint="Update napari-selfsup-recon.",
+        )
+    built: Physics = load_object(KINDS[recipe.kind]).from_recipe(recipe)
+    return built

@@ -1,0 +1,1 @@
+"""Floor 2: the one loop, scores, averaging, checkpoints, device and precision."""
