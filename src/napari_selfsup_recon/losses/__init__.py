@@ -1,1 +1,1 @@
-"""Floor 2: pure functions on tensors."""
+"""Floor 2: losses, pure functions on tensors."""

@@ -86,6 +86,11 @@ class Physics(ABC):
             hint="Use the whole measurement.",
         )
 
+    @property
+    def margins(self) -> tuple[tuple[int, int], ...]:
+        """Pixels of the image before and behind the measurement, an axis."""
+        return ((0, 0),) * len(self.image_shape)
+
     def field_of_view(self, x: Tensor) -> Tensor:
         """Return the part of the image ``x`` that lies under the measurement, on its grid."""
         return x

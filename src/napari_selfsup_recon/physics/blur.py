@@ -64,14 +64,14 @@ class Blur(Physics):
         measured = tuple(int(n) for n in shape)
         extended = tuple(m + k - 1 for m, k in zip(measured, kernel, strict=True))
         super().__init__(extended if boundary == "extended" else measured, measured)
-        #: Voxels of the extended image before and behind the measurement, an axis.
-        self.margins = tuple((k - 1 - k // 2, k // 2) for k in kernel)
+        self._reach = tuple((k - 1 - k // 2, k // 2) for k in kernel)
+        self._restricted: dict[tuple[int, ...], Blur] = {}
         self._otfs: dict[tuple[Any, ...], Tensor] = {}
         if boundary == "circular":
             self._fft_shape = measured
         elif boundary == "zero":
             self._fft_shape = _fast(
-                [m + max(pair) for m, pair in zip(measured, self.margins, strict=True)]
+                [m + max(pair) for m, pair in zip(measured, self._reach, strict=True)]
             )
         else:
             self._fft_shape = _fast(extended)
@@ -104,9 +104,8 @@ class Blur(Physics):
     def A_dagger(self, y: Tensor) -> Tensor:
         r"""Return the Tikhonov inverse :math:`\bar H / (|H|^2 + \epsilon)` of the mirrored ``y``."""
         self._check(y, self.measurement_shape, "a measurement")
-        margins = self.margins if self.boundary == "extended" else ((0, 0),) * self.psf.ndim
         inner = y
-        for axis, (before, behind) in enumerate(margins, start=2):
+        for axis, (before, behind) in enumerate(self.margins, start=2):
             inner = _mirror(inner, axis, before, behind)
         # Mirroring once more up to twice the size makes the periodic inverse free of edges.
         doubled = inner
@@ -123,10 +122,19 @@ class Blur(Physics):
 
     def restrict(self, region: Region) -> Blur:
         """Return the blur on a crop; beyond the crop the image is unknown (``"extended"``)."""
-        shape = [len(range(*s.indices(n))) for s, n in zip(region, self.measurement_shape, strict=True)]
-        if tuple(shape) == self.measurement_shape:
+        shape = tuple(
+            len(range(*s.indices(n))) for s, n in zip(region, self.measurement_shape, strict=True)
+        )
+        if shape == self.measurement_shape:
             return self
-        return Blur(self.psf, shape, regularisation=self.regularisation)
+        if shape not in self._restricted:  # crops of one size share a transfer function
+            self._restricted[shape] = Blur(self.psf, shape, regularisation=self.regularisation)
+        return self._restricted[shape]
+
+    @property
+    def margins(self) -> tuple[tuple[int, int], ...]:
+        """Pixels of the image before and behind the measurement, an axis."""
+        return self._reach if self.boundary == "extended" else super().margins
 
     def field_of_view(self, x: Tensor) -> Tensor:
         """Return the part of the image under the measurement."""
@@ -161,7 +169,7 @@ class Blur(Physics):
 
     def _forward(self, x: Tensor) -> Tensor:
         if self.boundary == "reflect":
-            for axis, (before, behind) in enumerate(self.margins, start=2):
+            for axis, (before, behind) in enumerate(self._reach, start=2):
                 x = _mirror(x, axis, before, behind)
         return self._filter(x, self.otf(x), self.measurement_shape)
 
@@ -170,7 +178,7 @@ class Blur(Physics):
             return self._filter(y, self.otf(y).conj(), self.image_shape)
         extended = [m + k - 1 for m, k in zip(self.measurement_shape, self.psf.shape, strict=True)]
         x = self._filter(y, self.otf(y).conj(), extended)
-        for axis, (before, behind) in enumerate(self.margins, start=2):
+        for axis, (before, behind) in enumerate(self._reach, start=2):
             x = _mirror_adjoint(x, axis, before, behind)
         return x
 

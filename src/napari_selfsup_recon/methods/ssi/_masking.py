@@ -1,0 +1,51 @@
+"""Hiding pixels so that nothing of them is left in what the network sees."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn.functional import conv2d, conv3d, pad
+
+_CONV = {2: conv2d, 3: conv3d}
+
+
+def fill(y: Tensor, hidden: Tensor, *, radius: int = 2) -> Tensor:
+    r"""Replace the hidden pixels by the mean of the visible ones around them.
+
+    .. math:: \tilde y_i = \frac{\sum_{d} w_d (1 - M_{i+d}) y_{i+d}}{\sum_{d} w_d (1 - M_{i+d})}
+              \quad \text{where } M_i = 1, \qquad w_d = 1 / |d|^2
+
+    No hidden value enters any output pixel, so the result is the same whatever they were.
+
+    Parameters
+    ----------
+    y
+        ``(batch, 1, *spatial)``.
+    hidden
+        Boolean, same shape.
+    radius
+        Of the neighbourhood in pixels.
+    """
+    ndim = y.ndim - 2
+    kernel = _weights(ndim, radius, y)
+    seen = (~hidden).to(y.dtype)
+    sides = [radius] * (2 * ndim)
+    weight = _CONV[ndim](pad(seen, sides), kernel)
+    total = _CONV[ndim](pad(y * seen, sides), kernel)
+    everywhere = (y * seen).sum() / seen.sum().clamp_min(1)
+    around = torch.where(weight > 0, total / weight.clamp_min(1e-12), everywhere)
+    return torch.where(hidden, around, y)
+
+
+def bernoulli(
+    shape: tuple[int, ...], fraction: float, generator: torch.Generator, device: torch.device
+) -> Tensor:
+    """Return a boolean mask that is True with probability ``fraction``, drawn on the CPU."""
+    return (torch.rand(shape, generator=generator) < fraction).to(device)
+
+
+def _weights(ndim: int, radius: int, like: Tensor) -> Tensor:
+    line = torch.arange(-radius, radius + 1, dtype=like.dtype, device=like.device)
+    squares = torch.stack(torch.meshgrid(*[line] * ndim, indexing="ij")).square().sum(0)
+    weights = torch.where(squares > 0, 1 / squares.clamp_min(1), torch.zeros_like(squares))
+    return weights[None, None]
