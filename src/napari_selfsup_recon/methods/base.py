@@ -73,16 +73,19 @@ class Method(ABC):
         return map_items(self._estimate, y, len(self.physics.measurement_shape), out=out)
 
     @abstractmethod
+    def run(self, y: Any) -> Iterator[Event]:
+        """Reconstruct one measurement, yielding ``Step``, ``Preview`` and last ``Done(result)``.
+
+        The result is float32 NumPy; :meth:`reconstruct` is this run to its end, for every item.
+        """
+
+    @abstractmethod
     def _estimate(self, y: Tensor) -> Tensor:
         """Return the image for one measurement ``(1, 1, *measurement_shape)``, float32."""
 
 
 class ClassicalMethod(Method):
     """A method without training."""
-
-    @abstractmethod
-    def run(self, y: Any) -> Iterator[Event]:
-        """Reconstruct one measurement, yielding ``Step``, ``Preview`` and last ``Done(result)``."""
 
 
 class LearnedMethod(Method):

@@ -11,6 +11,14 @@ from napari_selfsup_recon.training.options import TrainingOptions
 class SSIOptions(TrainingOptions):
     """How SSI learns. The defaults serve most images."""
 
+    crop_z: int = option(
+        16,
+        ge=4,
+        title="Crop in z",
+        unit="planes",
+        advanced=True,
+        description="Depth of the training crops of volumes.",
+    )
     mask_fraction: float = option(
         0.04,
         gt=0,
@@ -19,9 +27,47 @@ class SSIOptions(TrainingOptions):
         advanced=True,
         description="Share of the pixels that is hidden from the network at each step.",
     )
+    held_out: float = option(
+        0.02,
+        gt=0,
+        le=0.2,
+        title="Held-out pixels",
+        advanced=True,
+        description="Share of the pixels that is never trained on; half of it chooses the best "
+        "step, the other half gives the score that is shown at the end.",
+    )
     loss: Literal["huber", "squared"] = option(
         "huber",
         title="Loss",
         advanced=True,
         description="Huber ignores outliers (hot pixels); squared suits clean Gaussian noise.",
+    )
+    positive: bool = option(
+        True,
+        title="Positive",
+        advanced=True,
+        description="Light is never negative: the result stays above the background.",
+    )
+    background: float | None = option(
+        None,
+        title="Background",
+        unit="grey values",
+        advanced=True,
+        description="Grey value without light (camera offset); None estimates it.",
+    )
+    width: int = option(
+        24,
+        ge=4,
+        le=256,
+        title="Width",
+        unit="channels",
+        advanced=True,
+        description="Channels of the finest level of the network; wider is slower and finer.",
+    )
+    ensemble: bool = option(
+        True,
+        title="Average orientations",
+        advanced=True,
+        description="Average the results of flipped and turned copies: a little better, up to 8 "
+        "times slower at the end.",
     )

@@ -1,0 +1,133 @@
+"""The data of one SSI run: scaled measurements, held-out pixels, physics on windows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from napari_selfsup_recon.core.random import torch_generator
+from napari_selfsup_recon.methods.ssi._crops import Canvas, Crop, mirror
+from napari_selfsup_recon.methods.ssi._masking import bernoulli, fill
+from napari_selfsup_recon.physics.base import Physics
+
+_VISIBLE, _CHOOSES, _REPORTS = 0, 1, 2
+
+
+@dataclass
+class Views:
+    """What the network sees and what it is asked.
+
+    Attributes
+    ----------
+    seen
+        ``(n, 1, *window)``: hidden pixels filled from their neighbours.
+    target
+        ``(n, 1, *target)``: the measurement, as recorded.
+    asked
+        Boolean, shape of ``target``: hidden pixels that count.
+    physics
+        From windows to targets.
+    """
+
+    seen: Tensor
+    target: Tensor
+    asked: Tensor
+    physics: Physics
+
+
+class Problem:
+    """Draws views of the measurements.
+
+    Parameters
+    ----------
+    physics
+        Forward model of the whole measurement.
+    y
+        Scaled measurements ``(items, 1, *spatial)``.
+    window
+        Largest window an axis.
+    held_out
+        Share of pixels that is hidden at every step and never trained on.
+    mask_fraction
+        Share of pixels hidden at random at each step.
+    seed
+        Of the held-out pixels and of all later draws.
+    device
+        Where views are made.
+    """
+
+    def __init__(
+        self,
+        physics: Physics,
+        y: Tensor,
+        *,
+        window: tuple[int, ...],
+        held_out: float,
+        mask_fraction: float,
+        seed: int,
+        device: torch.device,
+    ) -> None:
+        self.physics = physics
+        self.y = y
+        self.device = device
+        self.mask_fraction = mask_fraction
+        self.canvas = Canvas(tuple(y.shape[2:]), physics.margins, window)
+        draw = torch.rand(y.shape, generator=torch_generator(seed, "held out"))
+        self.role = torch.zeros(y.shape, dtype=torch.uint8, device=y.device)
+        self.role[draw.to(y.device) < held_out] = _CHOOSES
+        self.role[draw.to(y.device) < held_out / 2] = _REPORTS
+
+    def training(self, count: int, generator: torch.Generator) -> Views:
+        """Return ``count`` random views whose freshly hidden pixels are asked for."""
+        crops = [self.canvas.random(len(self.y), generator) for _ in range(count)]
+        masks = [
+            bernoulli(
+                tuple(s.stop - s.start for s in crop.block),
+                self.mask_fraction,
+                generator,
+                self.device,
+            )
+            for crop in crops
+        ]
+        return self._views(crops, masks)
+
+    def scoring(self, most: int) -> list[Crop]:
+        """Return fixed windows for the held-out score."""
+        return list(self.canvas.grid(len(self.y), most))
+
+    def held_out(self, crops: list[Crop], *, report: bool = False) -> Views:
+        """Return views in which exactly the held-out pixels are hidden and asked for."""
+        return self._views(crops, None, _REPORTS if report else _CHOOSES)
+
+    def _views(
+        self, crops: list[Crop], masks: list[Tensor] | None, asked: int = _VISIBLE
+    ) -> Views:
+        seen, targets, questions = [], [], []
+        for index, crop in enumerate(crops):
+            y = self._take(self.y, crop.item, crop.block)
+            role = self._take(self.role, crop.item, crop.block)
+            hidden = role > _VISIBLE
+            if masks is not None:
+                fresh = masks[index][None, None]
+                question = fresh & ~hidden
+                hidden = hidden | fresh
+            else:
+                question = role == asked
+            seen.append(mirror(fill(y, hidden), crop.before, crop.behind))
+            inner = tuple(
+                slice(t.start - b.start, t.stop - b.start)
+                for t, b in zip(crop.target, crop.block, strict=True)
+            )
+            targets.append(y[(..., *inner)])
+            questions.append(question[(..., *inner)])
+        return Views(
+            torch.cat(seen),
+            torch.cat(targets),
+            torch.cat(questions),
+            self.physics.restrict(crops[0].target),
+        )
+
+    def _take(self, array: Tensor, item: int, block: tuple[slice, ...]) -> Tensor:
+        return array[(slice(item, item + 1), slice(None), *block)].to(self.device)

@@ -1,0 +1,280 @@
+"""Self-supervised inversion (Kobayashi, Solak, Batson, Royer 2020), rebuilt."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from napari_selfsup_recon.core.errors import InputError
+from napari_selfsup_recon.core.events import Done, Event, Notice, Step
+from napari_selfsup_recon.core.options import Options
+from napari_selfsup_recon.core.random import torch_generator
+from napari_selfsup_recon.inference.tiles import tiled
+from napari_selfsup_recon.methods.base import LearnedMethod, as_tensor
+from napari_selfsup_recon.methods.ssi._crops import mirror
+from napari_selfsup_recon.methods.ssi._network import Inverse
+from napari_selfsup_recon.methods.ssi._problem import Problem
+from napari_selfsup_recon.methods.ssi._symmetry import Orientation, symmetries
+from napari_selfsup_recon.methods.ssi._trainee import SSITrainee
+from napari_selfsup_recon.methods.ssi.options import SSIOptions
+from napari_selfsup_recon.networks.unet import pooling_factors
+from napari_selfsup_recon.physics.base import Physics
+from napari_selfsup_recon.physics.blur import Blur
+from napari_selfsup_recon.physics.noise import Noise
+from napari_selfsup_recon.training.device import autocast, pick_device
+from napari_selfsup_recon.training.loop import Loop, LoopSettings
+from napari_selfsup_recon.training.scaling import Scaling, estimate_scaling, noise_level
+
+_TILE = {2: (512, 512), 3: (32, 128, 128)}
+
+
+class SSI(LearnedMethod):
+    """Deconvolve (or denoise, with ``Identity``) by learning from the measurement alone.
+
+    Parameters
+    ----------
+    physics
+        ``Blur`` or ``Identity``, or any physics that can be restricted to crops. What lies beyond
+        the edge of the measurement is always taken as unknown, whatever boundary the blur states.
+    options
+        See :class:`SSIOptions`.
+    noise
+        Not needed; kept for methods that are exchanged for this one.
+    voxel_size
+        Voxel size an axis, in any common unit; decides how volumes are pooled.
+
+    Attributes
+    ----------
+    scores
+        Held-out scores after training: ``chosen`` selected the weights, ``reported`` was never
+        looked at while choosing, ``constant`` is what the best constant would score.
+    """
+
+    key: ClassVar[str] = "ssi"
+    Options: ClassVar[type[Options]] = SSIOptions
+    options: SSIOptions
+
+    def __init__(
+        self,
+        physics: Physics,
+        options: SSIOptions | None = None,
+        *,
+        noise: Noise | None = None,
+        voxel_size: tuple[float, ...] | None = None,
+    ) -> None:
+        super().__init__(physics, options, noise=noise)
+        if isinstance(physics, Blur) and physics.boundary != "extended":
+            physics = Blur(physics.psf, physics.measurement_shape)
+        self._physics = physics
+        self._ndim = len(physics.measurement_shape)
+        self.voxel_size = voxel_size or (1.0,) * self._ndim
+        self.device = pick_device(self.options.device)
+        self.scores: dict[str, float] = {}
+        self.best_step = 0
+        self._facts: dict[str, Any] = {}
+        self._model: nn.Module | None = None
+        self._loop: Loop | None = None
+        psf = physics.psf if isinstance(physics, Blur) else None
+        self._turns = symmetries(psf, self._ndim, scale=self.voxel_size)
+
+    @property
+    def trained(self) -> bool:
+        """Whether there are weights to reconstruct with."""
+        return self._model is not None or self._loop is not None
+
+    def train(self, y: Any, *, clean: Any = None, state: Any = None) -> Iterator[Event]:
+        """Train on ``y`` ``(*leading, *measurement_shape)``; see :class:`LearnedMethod`.
+
+        Raises
+        ------
+        InputError
+            If the values are not finite or the shape does not fit the physics.
+        UnstableTrainingError
+            If training fails again and again.
+        """
+        tensor = as_tensor(y, self._ndim)
+        if tuple(tensor.shape[2:]) != self._physics.measurement_shape:
+            raise InputError(
+                f"The physics is for measurements of shape {self._physics.measurement_shape}, "
+                f"not {tuple(tensor.shape[2:])}.",
+                hint="Build the physics for this shape.",
+            )
+        trainee = self._prepare(tensor)
+        loop = Loop(trainee, self._settings())
+        if state is not None:
+            loop.load_state(state)
+        self._loop, self._model = loop, None
+        for event in loop.run():
+            self.best_step = loop.best_step
+            if isinstance(event, Done):
+                yield from self._finish(loop, trainee)
+            yield event
+
+    def run(self, y: Any) -> Iterator[Event]:
+        """Reconstruct one measurement tile by tile; the last event is ``Done(result)``.
+
+        Parameters
+        ----------
+        y
+            ``spatial`` array of any size.
+        """
+        tensor = as_tensor(y, self._ndim)
+        pieces = self._pieces(tensor)
+        while True:
+            try:
+                done, total = next(pieces)
+            except StopIteration as end:
+                yield Done(result=end.value[0, 0].cpu().numpy(), step=self.best_step)
+                return
+            yield Step(done, total)
+
+    def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray[Any, Any]]]:
+        """Return facts and weights for saving."""
+        model = self._current()
+        weights = {name: value.cpu().numpy() for name, value in model.state_dict().items()}
+        facts = {
+            **self._facts,
+            "voxel_size": list(self.voxel_size),
+            "scores": self.scores,
+            "best_step": self.best_step,
+        }
+        return facts, weights
+
+    @classmethod
+    def from_state(
+        cls,
+        physics: Physics,
+        options: Options,
+        facts: dict[str, Any],
+        arrays: dict[str, np.ndarray[Any, Any]],
+    ) -> Self:
+        """Rebuild a trained method."""
+        assert isinstance(options, SSIOptions)
+        method = cls(physics, options, voxel_size=tuple(facts["voxel_size"]))
+        method._facts = {key: facts[key] for key in ("scaling", "gain", "pooling", "mean")}
+        method.scores, method.best_step = dict(facts["scores"]), int(facts["best_step"])
+        model = method._build(0)
+        model.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in arrays.items()})
+        method._model = model.to(method.device).eval()
+        return method
+
+    def _estimate(self, y: Tensor) -> Tensor:
+        pieces = self._pieces(y)
+        while True:
+            try:
+                next(pieces)
+            except StopIteration as end:
+                result: Tensor = end.value
+                return result
+
+    def _prepare(self, y: Tensor) -> SSITrainee:
+        options = self.options
+        scaling = estimate_scaling(y, background=options.background)
+        scaled = scaling.apply(y).to(self.device)
+        ones = torch.ones(1, 1, *self._physics.image_shape)
+        gain = float(self._physics.A(ones).mean())
+        window = (options.crop_z, options.crop, options.crop)[-self._ndim :]
+        problem = Problem(
+            self._physics,
+            scaled,
+            window=window,
+            held_out=options.held_out,
+            mask_fraction=options.mask_fraction,
+            seed=options.seed,
+            device=self.device,
+        )
+        size = problem.canvas.size
+        self._facts = {
+            "scaling": scaling.as_dict(),
+            "gain": gain,
+            "pooling": pooling_factors(self.voxel_size, size, 4),
+            "mean": float(scaled.mean()) / gain,
+        }
+        square = size[-1] == size[-2]
+        return SSITrainee(
+            problem,
+            options,
+            build=self._build,
+            turns=[turn for turn in self._turns if square or not turn.transpose],
+            delta=1.5 * noise_level(scaled),
+        )
+
+    def _build(self, attempt: int) -> nn.Module:
+        return Inverse(
+            self._ndim,
+            width=self.options.width,
+            pooling=self._facts["pooling"],
+            positive=self.options.positive,
+            mean=self._facts["mean"],
+            generator=torch_generator(self.options.seed, "weights", attempt),
+        ).to(self.device)
+
+    def _settings(self) -> LoopSettings:
+        return LoopSettings(steps=self.options.steps, patience=self.options.patience)
+
+    def _finish(self, loop: Loop, trainee: SSITrainee) -> Iterator[Event]:
+        model = self._current()
+        pieces = trainee.score(model, report=True)
+        while True:
+            try:
+                next(pieces)
+            except StopIteration as end:
+                reported = float(end.value)
+                break
+            yield Step(loop.done, self.options.steps, finished=False)
+        self.scores = {
+            "chosen": loop.best_score,
+            "reported": reported,
+            "constant": trainee.trivial_score(),
+        }
+        self._model, self._loop = model, None
+        yield Notice(f"Best held-out score {loop.best_score:.4g} at step {loop.best_step}.")
+
+    def _current(self) -> nn.Module:
+        """Return the network with the best weights so far."""
+        if self._model is not None:
+            return self._model
+        if self._loop is None:
+            raise InputError("This SSI is not trained yet.", hint="Call fit(y) first.")
+        model = self._build(0)
+        model.load_state_dict(self._loop.best_weights)
+        return model.eval()
+
+    def _pieces(self, y: Tensor) -> Generator[tuple[int, int], None, Tensor]:
+        model = self._current()
+        assert isinstance(model, Inverse)
+        scaling = Scaling(**self._facts["scaling"])
+        before, behind = zip(*self._physics.margins, strict=True)
+        canvas = mirror(scaling.apply(y), before, behind)
+        total = torch.zeros_like(canvas)
+        turns = self._turns if self.options.ensemble else self._turns[:1]
+        for index, turn in enumerate(turns):
+            pieces = tiled(
+                lambda part, turn=turn: self._answer(model, part, turn),  # type: ignore[misc]
+                canvas,
+                core=_TILE[self._ndim],
+                halo=[min(n, 64) for n in model.net.reach],
+                multiple=model.net.multiple,
+                device=self.device,
+            )
+            while True:
+                try:
+                    done, count = next(pieces)
+                except StopIteration as end:
+                    total += end.value
+                    break
+                yield index * count + done, len(turns) * count
+        image = scaling.invert(total / len(turns), self._facts["gain"])
+        inner = tuple(slice(b, b + n) for b, n in zip(before, y.shape[2:], strict=True))
+        return image[(..., *inner)]
+
+    def _answer(self, model: nn.Module, part: Tensor, turn: Orientation) -> Tensor:
+        with torch.no_grad(), autocast(self.device, self.options.precision):
+            image: Tensor = model(turn.apply(part))
+        return turn.undo(image.float())
+
+
