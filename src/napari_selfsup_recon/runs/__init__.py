@@ -1,0 +1,16 @@
+"""Floor 5: what a person intends and what the data are, as one frozen snapshot that is executed."""
+
+from napari_selfsup_recon.core.lazy import attach
+
+__getattr__, __dir__ = attach(
+    __name__,
+    {
+        "PhysicsChoice": ".config",
+        "RunConfig": ".config",
+        "RunPlan": ".plan",
+        "resolve": ".plan",
+        "Control": ".control",
+        "Result": ".result",
+        "execute": ".execute",
+    },
+)

@@ -1,0 +1,152 @@
+"""One method on one frame."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import closing
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any, cast
+
+import numpy as np
+
+from napari_selfsup_recon.core.errors import JobFailedError
+from napari_selfsup_recon.core.events import Done, Event, Notice, Preview, Stage, Step
+from napari_selfsup_recon.core.measurement import FloatImage
+from napari_selfsup_recon.methods.base import ClassicalMethod, LearnedMethod, Method
+from napari_selfsup_recon.runs._outcome import Outcome
+from napari_selfsup_recon.runs._preview import Previews
+from napari_selfsup_recon.runs.control import Control
+
+
+@dataclass(frozen=True)
+class Frame:
+    """An image or volume, where it stands in the run, and who is watching."""
+
+    index: tuple[int, ...]
+    measured: FloatImage
+    control: Control
+    previews: Previews
+    part: int
+    parts: int
+
+
+def run_classical(
+    method: Method, frame: Frame, *, keep_model: bool
+) -> Generator[Event, None, Outcome | None]:
+    """Run a method without training.
+
+    When asked to stop, the last image that the method showed is the result; until it has shown one,
+    it goes on.
+    """
+    method = cast(ClassicalMethod, method)
+    steps = 0
+    shown: tuple[FloatImage, int] | None = None
+    # A copy, since the measurement is looked at once more when the result is checked.
+    with closing(cast(Any, method.run(frame.measured.copy()))) as events:
+        for event in events:
+            if isinstance(event, Done):
+                image = _image(event.result, frame)
+                return Outcome(frame.index, image, steps or event.step, steps, event.reason)
+            if isinstance(event, Preview):
+                shown = (event.image, event.step)
+                if frame.previews.due:
+                    yield frame.previews.event(frame.previews.crop(event.image), event.step)
+            else:
+                steps = event.index if isinstance(event, Step) else steps
+                yield event
+            if frame.control.stopping and shown is not None:
+                return Outcome(frame.index, _image(shown[0], frame), shown[1], shown[1], "stopped")
+    raise JobFailedError(f"{type(method).__name__} ended without a result.")
+
+
+def run_learned(
+    method: Method, frame: Frame, *, keep_model: bool
+) -> Generator[Event, None, Outcome | None]:
+    """Train on the frame and reconstruct it; None if it was stopped before anything was learned.
+
+    If training fails when something was learned already, the outcome carries both the best image
+    so far and the error.
+    """
+    method = cast(LearnedMethod, method)
+    progress = _Progress()
+    error: Exception | None = None
+    try:
+        yield from _train(method, frame, progress)
+    except Exception as failure:
+        if not (method.trained and progress.steps):
+            raise
+        error, progress.reason = failure, "failed"
+        yield Notice(
+            f"{type(method).__name__} failed at step {progress.steps}; the best result is kept.",
+            "warning",
+        )
+    if not (method.trained and progress.steps):
+        yield Notice("Stopped before anything was learned.", "warning")
+        return None
+    yield Stage("Reconstructing", None, frame.part, frame.parts)
+    try:
+        image = _image(method.reconstruct(frame.measured.copy()), frame)
+    except Exception:
+        if error is None:
+            raise
+        raise error from None  # what went wrong first is what the user has to know
+    return Outcome(
+        index=frame.index,
+        image=image,
+        steps=progress.steps,
+        best_step=progress.best_step,
+        reason=progress.reason,
+        score=progress.best_score,
+        model=method if keep_model else None,
+        error=error,
+    )
+
+
+@dataclass
+class _Progress:
+    steps: int = 0
+    best_step: int = 0
+    best_score: float | None = None
+    reason: str = "finished"
+
+    def take(self, event: Event) -> None:
+        if isinstance(event, Step) and event.finished:
+            self.steps = event.index
+            if event.score is not None and (
+                self.best_score is None or event.score < self.best_score
+            ):
+                self.best_score, self.best_step = event.score, event.index
+        elif isinstance(event, Done):
+            self.reason = event.reason
+            self.best_step = event.step or self.best_step
+
+
+def _train(
+    method: LearnedMethod, frame: Frame, progress: _Progress
+) -> Generator[Event, None, None]:
+    previews = frame.previews
+    with closing(cast(Any, method.train(frame.measured.copy()))) as events:
+        for event in events:
+            progress.take(event)
+            if not isinstance(event, Done | Preview):
+                yield event
+            if frame.control.stopping:
+                progress.reason = "stopped"
+                return
+            if isinstance(event, Step) and event.finished and previews.due:
+                began = perf_counter()
+                image = method.reconstruct(previews.crop(frame.measured).copy())
+                yield previews.event(image, event.index, began=began)
+
+
+def _image(image: Any, frame: Frame) -> FloatImage:
+    if hasattr(image, "detach"):
+        image = image.detach().cpu().numpy()
+    result = np.ascontiguousarray(image, dtype=np.float32)
+    if result.size != frame.measured.size:
+        raise JobFailedError(
+            f"The method returned an image of shape {result.shape} for one of shape "
+            f"{frame.measured.shape}."
+        )
+    return result.reshape(frame.measured.shape)

@@ -1,0 +1,156 @@
+"""One run in progress."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import torch
+
+from napari_selfsup_recon.core.events import Done, Event, Notice, Stage, Step
+from napari_selfsup_recon.core.measurement import FloatImage, Measurement
+from napari_selfsup_recon.core.options import Options
+from napari_selfsup_recon.core.registry import Entry
+from napari_selfsup_recon.physics.base import Physics
+from napari_selfsup_recon.physics.blur import Blur
+from napari_selfsup_recon.physics.identity import Identity
+from napari_selfsup_recon.runs._checks import doubts
+from napari_selfsup_recon.runs._frame import Frame, run_classical, run_learned
+from napari_selfsup_recon.runs._names import label_of
+from napari_selfsup_recon.runs._outcome import Outcome
+from napari_selfsup_recon.runs._preview import Previews
+from napari_selfsup_recon.runs._provenance import provenance
+from napari_selfsup_recon.runs._window import select
+from napari_selfsup_recon.runs.control import Control
+from napari_selfsup_recon.runs.plan import RunPlan
+from napari_selfsup_recon.runs.result import Result
+
+
+class Job:
+    """Runs the methods of a plan one after another, and each of them frame by frame."""
+
+    def __init__(
+        self, plan: RunPlan, control: Control, device: torch.device, keep_models: bool
+    ) -> None:
+        self.plan = plan
+        self.control = control
+        self.device = device
+        self.keep_models = keep_models
+        self.frames = list(plan.measurement.leading_indices())
+        self.steps = 0
+
+    def run(self) -> Iterator[Event]:
+        """Yield the events of the whole run."""
+        yield from self._look_at_all()
+        for number, (entry, options) in enumerate(self.plan.methods):
+            if self.control.stopping:
+                break
+            yield from self._method(number, entry, options)
+        yield Done(step=self.steps, reason="stopped" if self.control.stopping else "finished")
+
+    def _look_at_all(self) -> Iterator[Event]:
+        """Read every frame once, so that a bad one is found before any work; the first one was."""
+        rest = self.frames[1:]
+        if rest:
+            yield Stage("Checking the frames", total=len(self.frames))
+        for n, index in enumerate(rest, start=2):
+            self.plan.measurement.frame(index)
+            yield Step(n, len(self.frames))
+
+    def _method(self, number: int, entry: Entry, options: Options) -> Iterator[Event]:
+        """Run one method over the frames and deliver what it made, even if it fails on the way."""
+        began = perf_counter()
+        outcomes: list[Outcome] = []
+        error: Exception | None = None
+        try:
+            for n, index in enumerate(self.frames):
+                if self.control.stopping:
+                    break
+                part = number * len(self.frames) + n
+                outcome = yield from self._frame(entry, options, index, part)
+                if outcome is None:
+                    break
+                outcomes.append(outcome)
+                error = outcome.error
+                if error is not None:
+                    break
+        except Exception as failure:
+            error = failure
+        if outcomes:
+            self.steps = max(o.steps for o in outcomes)
+            yield from self._deliver(entry, options, outcomes, perf_counter() - began)
+        if error is not None:
+            raise error
+
+    def _frame(
+        self, entry: Entry, options: Options, index: tuple[int, ...], part: int
+    ) -> Generator[Event, None, Outcome | None]:
+        measured = self.plan.measurement.frame(index)
+        parts = len(self.frames) * len(self.plan.methods)
+        total = getattr(options, "steps", None) or getattr(options, "iterations", None)
+        yield Stage(entry.label, total if isinstance(total, int) else None, part, parts)
+        method = entry.load_method()(self._physics(), options)
+        frame = Frame(index, measured, self.control, self._previews(), part, parts)
+        run = run_learned if entry.learned else run_classical
+        outcome = yield from run(method, frame, keep_model=self.keep_models)
+        if outcome is not None:
+            background = getattr(options, "background", 0.0)
+            where = f" (frame {list(index)})" if len(self.frames) > 1 else ""
+            for doubt in doubts(
+                outcome.image, measured, background if isinstance(background, float) else 0.0
+            ):
+                yield Notice(f"{entry.label}{where}: {doubt}", "warning")
+        return outcome
+
+    def _physics(self) -> Physics:
+        shape = self.plan.measurement.spatial_shape
+        if self.plan.psf is None:
+            return Identity(shape)
+        return Blur(self.plan.psf, shape, boundary=self.plan.config.physics.boundary)
+
+    def _previews(self) -> Previews:
+        return Previews(self.plan.preview_region, self.plan.config.preview_every, self.control)
+
+    def _deliver(
+        self, entry: Entry, options: Options, outcomes: list[Outcome], seconds: float
+    ) -> Iterator[Event]:
+        reached = outcomes[-1].index
+        measurement = self.plan.measurement
+        if len(outcomes) < len(self.frames):
+            yield Notice(
+                f"{entry.label} reached {len(outcomes)} of {len(self.frames)} frames; "
+                "only these are delivered.",
+                "warning",
+            )
+            measurement = _up_to(measurement, reached)
+        label = f"{label_of(entry.key)} {max(o.steps for o in outcomes)}"
+        recipe = provenance(
+            self.plan, entry, options, outcomes, device=str(self.device), seconds=seconds
+        )
+        yield Result(
+            measurement=measurement.with_data(
+                _stacked(measurement.shape, outcomes), name=f"{measurement.name} {label}"
+            ),
+            label=label,
+            key=entry.key,
+            provenance=recipe,
+            models=tuple(o.model for o in outcomes if o.model is not None),
+        )
+
+
+def _up_to(measurement: Measurement, last: tuple[int, ...]) -> Measurement:
+    """Return the measurement without the entries of its first axis behind ``last``."""
+    rest = (slice(None),) * (len(measurement.shape) - 1)
+    return select(measurement, (slice(0, last[0] + 1), *rest))
+
+
+def _stacked(shape: tuple[int, ...], outcomes: list[Outcome]) -> FloatImage:
+    """Return the images in one array; NaN where a frame was not reached."""
+    if len(outcomes) == 1 and outcomes[0].image.size == np.prod(shape):
+        return outcomes[0].image.reshape(shape)
+    data: np.ndarray[Any, np.dtype[np.float32]] = np.full(shape, np.nan, dtype=np.float32)
+    for outcome in outcomes:
+        data[outcome.index] = outcome.image
+    return data

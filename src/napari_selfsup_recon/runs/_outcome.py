@@ -1,0 +1,25 @@
+"""What one method made of one frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """An image and how it came about.
+
+    ``error`` is what ended the work early; the image is then the best that was reached.
+    """
+
+    index: tuple[int, ...]
+    image: np.ndarray[Any, np.dtype[np.float32]]
+    steps: int
+    best_step: int
+    reason: str
+    score: float | None = None
+    model: Any = None
+    error: Exception | None = None

@@ -1,0 +1,61 @@
+"""The provenance of a result of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import isfinite
+from typing import Any
+
+from napari_selfsup_recon.core.options import Options
+from napari_selfsup_recon.core.provenance import Provenance, fingerprint
+from napari_selfsup_recon.core.registry import Entry
+from napari_selfsup_recon.runs._outcome import Outcome
+from napari_selfsup_recon.runs.plan import RunPlan
+
+
+def provenance(
+    plan: RunPlan,
+    entry: Entry,
+    options: Options,
+    outcomes: Sequence[Outcome],
+    *,
+    device: str,
+    seconds: float,
+) -> Provenance:
+    """Return the recipe and circumstances of what ``outcomes`` were stacked to; JSON-safe.
+
+    Scores are given by frame where there are several.
+    """
+    source = plan.measurement.describe()
+    for key in ("region", "frames"):
+        source[key] = plan.config.model_dump(mode="json")[key]
+    scores = {
+        "held_out" + (f" {list(o.index)}" if len(outcomes) > 1 else ""): o.score
+        for o in outcomes
+        if o.score is not None and isfinite(o.score)
+    }
+    reasons = [o.reason for o in outcomes]
+    return Provenance(
+        method=entry.key,
+        options=options.model_dump(mode="json"),
+        physics=_physics(plan),
+        source=source,
+        steps=max(o.steps for o in outcomes),
+        best_step=max(o.best_step for o in outcomes),
+        reason=next((r for r in ("failed", "stopped") if r in reasons), reasons[-1]),
+        scores=scores,
+        device=device,
+        seconds=round(seconds, 3),
+    )
+
+
+def _physics(plan: RunPlan) -> dict[str, Any]:
+    if plan.psf is None:
+        return {"kind": "identity"}
+    return {
+        "kind": "blur",
+        "choice": plan.config.physics.model_dump(mode="json"),
+        "psf_shape": list(plan.psf.shape),
+        "psf_fingerprint": fingerprint(plan.psf),
+        "psf_report": [finding.message for finding in plan.psf_report],
+    }

@@ -1,0 +1,158 @@
+"""What a person intends to do: the model that the window, the command line and ``run.toml`` share."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import ValidationError, field_validator, model_validator
+
+from napari_selfsup_recon.core.errors import FileError
+from napari_selfsup_recon.core.options import Options, option
+from napari_selfsup_recon.runs._toml import dump_toml
+from napari_selfsup_recon.runs._words import as_input_error
+
+Task = Literal["deconvolve", "denoise"]
+PsfSource = Literal["none", "gaussian", "file", "array"]
+Boundary = Literal["extended", "circular", "reflect", "zero"]
+Region = tuple[tuple[int, int], ...]
+
+
+class PhysicsChoice(Options):
+    """What the instrument did to the image."""
+
+    psf: PsfSource = option(
+        "none",
+        title="PSF",
+        description="Where the point spread function comes from: computed as a Gaussian, read from "
+        "a file, or given as an array (a layer).",
+    )
+    path: str | None = option(
+        None, title="PSF file", description="TIFF, NumPy or zarr file that holds the PSF."
+    )
+    fwhm: tuple[float, ...] | None = option(
+        None,
+        title="Width",
+        description="Full width at half maximum of the Gaussian PSF in the units of the image: one "
+        "value for all axes or one for each of z, y, x.",
+    )
+    boundary: Boundary = option(
+        "extended",
+        title="Boundary",
+        advanced=True,
+        description="What lies beyond the edge: the unknown rest of the object (extended), the "
+        "other side (circular), the mirror image (reflect) or nothing (zero).",
+    )
+    prepare: bool = option(
+        True,
+        title="Prepare the PSF",
+        advanced=True,
+        description="Subtract its background, centre, crop and normalise it; each step is reported.",
+    )
+
+    @field_validator("fwhm", mode="before")
+    @classmethod
+    def _one_value(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, int | float) else value
+
+
+class RunConfig(Options):
+    """One run: task, method, baseline, physics and the part of the data.
+
+    ``options`` and ``baseline_options`` hold what differs from the defaults of the chosen methods;
+    :func:`napari_selfsup_recon.runs.resolve` validates them against the methods' options models.
+    """
+
+    task: Task = option(
+        "deconvolve", title="Task", description="Sharpen (deconvolve) or denoise."
+    )
+    method: str | None = option(
+        "ssi",
+        title="Method",
+        description="Key of the method; none runs the baseline alone.",
+    )
+    options: dict[str, Any] = option({}, title="Options", description="Options of the method.")
+    baseline: str | None = option(
+        "richardson-lucy",
+        title="Baseline",
+        description="Classical method that runs first, to compare with; none when denoising.",
+    )
+    baseline_options: dict[str, Any] = option(
+        {}, title="Baseline options", description="Options of the baseline."
+    )
+    physics: PhysicsChoice = option(
+        PhysicsChoice(), title="Physics", description="What the instrument did."
+    )
+    region: Region | None = option(
+        None,
+        title="Region",
+        description="First and last (excluded) pixel of the part to work on, for each spatial axis.",
+    )
+    frames: tuple[tuple[int, ...], ...] | None = option(
+        None,
+        title="Frames",
+        description="Indices along the leading axes (times, channels) to work on; all if not given.",
+    )
+    preview_every: float = option(
+        2.0,
+        ge=0,
+        le=3600,
+        title="Preview every",
+        unit="seconds",
+        description="Time between two live images; 0 shows none.",
+    )
+    preview_region: Region | None = option(
+        None,
+        title="Preview region",
+        description="Part of the region that live images show; its centre if not given and large.",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_baseline_to_denoise(cls, given: Any) -> Any:
+        if isinstance(given, dict) and given.get("task") == "denoise":
+            return {"baseline": None, **given}
+        return given
+
+    @classmethod
+    def load_toml(cls, path: str | Path) -> Self:
+        """Return the run that a TOML file describes.
+
+        Raises
+        ------
+        FileError
+            If the file cannot be read or is no TOML.
+        InputError
+            If it holds something that a run does not have.
+        """
+        try:
+            values = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        except OSError as error:
+            raise FileError(
+                f"{path} cannot be read: {error.strerror or error}.",
+                hint="Check the name and the permissions.",
+            ) from error
+        except ValueError as error:
+            raise FileError(
+                f"{path} is no valid TOML file: {error}.", hint="Correct the line it names."
+            ) from error
+        try:
+            return cls.model_validate(_explicit_none(values))
+        except ValidationError as error:
+            raise as_input_error(error, cls, where=f"{path}") from error
+
+    def to_toml(self) -> str:
+        """Return the run as TOML; :meth:`load_toml` gives the same run back."""
+        values = self.model_dump(mode="json")
+        for key in ("method", "baseline"):
+            if values[key] is None:  # TOML has no null
+                values[key] = "none"
+        return dump_toml(values)
+
+
+def _explicit_none(values: dict[str, Any]) -> dict[str, Any]:
+    return {
+        key: None if key in ("method", "baseline") and value == "none" else value
+        for key, value in values.items()
+    }

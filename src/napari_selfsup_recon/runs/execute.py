@@ -1,0 +1,104 @@
+"""From the plan to events: baseline first, then the learned method, frame by frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from napari_selfsup_recon.core.errors import JobFailedError, ReconError
+from napari_selfsup_recon.core.events import Event
+from napari_selfsup_recon.runs.control import Control
+from napari_selfsup_recon.runs.plan import RunPlan
+from napari_selfsup_recon.runs.result import Result
+
+__all__ = ["Control", "Result", "execute"]
+
+
+def execute(
+    plan: RunPlan, control: Control | None = None, *, keep_models: bool = False
+) -> Iterator[Event]:
+    """Run a plan; a generator of events that lets go of everything when it is closed.
+
+    Parameters
+    ----------
+    plan
+        From :func:`~napari_selfsup_recon.runs.plan.resolve`.
+    control
+        Handle to stop, to switch previews, and for the number of threads.
+    keep_models
+        Whether a :class:`Result` carries its trained methods, to save them.
+
+    Yields
+    ------
+    Event
+        ``Stage`` where a method begins with a frame (``part`` of ``parts``); its ``Step``,
+        ``Checkpoint`` and ``Notice`` events; ``Preview`` of ``plan.preview_region``; one
+        :class:`Result` a method, the baseline's first; last ``Done``, whose reason is
+        ``"stopped"`` if the run was, else ``"finished"``.
+
+    Raises
+    ------
+    InputError
+        If a frame holds values that are not finite, or there is no such device; nothing was
+        started then.
+    OutOfMemoryError
+        If memory ran out. A ``Result`` with what was reached came before, if anything was.
+    UnstableTrainingError
+        If training failed for good.
+    JobFailedError
+        Anything unexpected, chained. It is no ``RuntimeError``, which Qt workers swallow.
+    """
+    # The one place where a run loads torch.
+    from napari_selfsup_recon.runs._job import Job
+    from napari_selfsup_recon.training.device import pick_device
+
+    control = control or Control()
+    device = pick_device(plan.device)
+    with _threads(control.threads):
+        try:
+            yield from Job(plan, control, device, keep_models).run()
+        except Exception as error:
+            raise _as_user_error(error, device.type) from (
+                None if isinstance(error, ReconError) else error
+            )
+        finally:
+            _release(device.type)
+
+
+@contextmanager
+def _threads(count: int | None) -> Iterator[None]:
+    import torch
+
+    before = torch.get_num_threads()
+    if count is not None:
+        torch.set_num_threads(max(1, count))
+    try:
+        yield
+    finally:
+        if count is not None:
+            torch.set_num_threads(before)
+
+
+def _as_user_error(error: Exception, device: str) -> ReconError:
+    import torch
+
+    from napari_selfsup_recon.training.device import memory_guard
+
+    try:
+        with memory_guard(torch.device(device)):
+            raise error
+    except ReconError as known:
+        return known
+    except Exception:
+        return JobFailedError(
+            f"The run failed unexpectedly ({type(error).__name__}: {error}).",
+            hint="What was reached before is kept. Please report the details.",
+        )
+
+
+def _release(device: str) -> None:
+    """Give cached memory of the GPU back."""
+    if device == "cuda":
+        import torch
+
+        torch.cuda.empty_cache()

@@ -1,0 +1,198 @@
+"""Intent plus data facts as one frozen snapshot; every check on the input is made here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_selfsup_recon.core.errors import InputError
+from napari_selfsup_recon.core.measurement import Measurement, check_image
+from napari_selfsup_recon.core.memory import readable_bytes
+from napari_selfsup_recon.core.options import Options
+from napari_selfsup_recon.core.registry import Entry
+from napari_selfsup_recon.methods.registry import METHODS
+from napari_selfsup_recon.runs._memory import check_device, device_memory, memory_needed
+from napari_selfsup_recon.runs._psf import choose_psf
+from napari_selfsup_recon.runs._selection import part_of, preview_slices
+from napari_selfsup_recon.runs._words import validate
+from napari_selfsup_recon.runs.config import RunConfig
+
+if TYPE_CHECKING:
+    from napari_selfsup_recon.physics.psf import Finding
+
+
+@dataclass(frozen=True, eq=False)
+class RunPlan:
+    """What will be run, on what, where and with how much memory.
+
+    Attributes
+    ----------
+    config
+        What was asked for.
+    measurement
+        The chosen frames and region; nothing of it is read before it is needed.
+    psf
+        Prepared PSF, None without blur.
+    psf_report
+        What was found and done to the PSF.
+    method_options, baseline_options
+        Validated options, None where that method does not run.
+    device
+        ``"cpu"``, ``"cuda:0"``, or ``"auto"``, which is resolved when the run starts.
+    memory_needed, memory_free
+        Bytes; a rough estimate and what is free now.
+    warnings
+        Sentences that the user should read before the run.
+    preview_region
+        Part of the measurement, as slices of its spatial axes, that live images show.
+    """
+
+    config: RunConfig
+    measurement: Measurement
+    psf: np.ndarray[Any, Any] | None
+    psf_report: tuple[Finding, ...]
+    method_options: Options | None
+    baseline_options: Options | None
+    device: str
+    memory_needed: int
+    memory_free: int
+    warnings: tuple[str, ...] = ()
+    preview_region: tuple[slice, ...] = field(default=())
+
+    @property
+    def methods(self) -> tuple[tuple[Entry, Options], ...]:
+        """The methods in the order in which they run, with their options."""
+        pairs = (
+            (self.config.baseline, self.baseline_options),
+            (self.config.method, self.method_options),
+        )
+        return tuple(
+            (METHODS.find(key), options)
+            for key, options in pairs
+            if key is not None and options is not None
+        )
+
+    def summary(self) -> str:
+        """Return the plan in a few plain lines."""
+        image = self.measurement
+        shape = " x ".join(f"{a} {n}" for a, n in zip(image.axes, image.shape, strict=True))
+        lines = [
+            f"image    {image.name} ({shape}, {image.dtype})",
+            f"task     {self.config.task}",
+            f"methods  {', then '.join(entry.label for entry, _ in self.methods)}",
+            f"device   {self.device}, needs about {readable_bytes(self.memory_needed)}, "
+            f"{readable_bytes(self.memory_free)} free",
+        ]
+        if self.psf is not None:
+            size = " x ".join(map(str, self.psf.shape))
+            lines.insert(2, f"PSF      {size}, boundary {self.config.physics.boundary}")
+        lines += [f"PSF      {finding.message}" for finding in self.psf_report]
+        lines += [f"warning  {warning}" for warning in self.warnings]
+        return "\n".join(lines)
+
+
+def resolve(
+    config: RunConfig,
+    measurement: Measurement,
+    *,
+    psf: Measurement | np.ndarray[Any, Any] | None = None,
+) -> RunPlan:
+    """Return the plan of a run, or say what is in its way; no work is started.
+
+    Parameters
+    ----------
+    config
+        What is wanted.
+    measurement
+        The data.
+    psf
+        The PSF where ``config.physics.psf`` is ``"array"``: an array on the grid of the image, or a
+        measurement, whose voxel size is then compared.
+
+    Raises
+    ------
+    InputError
+        If the data, the PSF, the options or their combination cannot be used.
+    FileError
+        If the PSF file cannot be read.
+    """
+    method_options, baseline_options = _options(config)
+    chosen = part_of(measurement, config.region, config.frames)
+    check_image(chosen)
+    preview = preview_slices(config.preview_region, chosen.spatial_shape)
+    kernel, report = choose_psf(config, chosen, psf)
+    device = _device(method_options, baseline_options)
+    needed = max(
+        memory_needed(options, chosen, kernel)
+        for options in (method_options, baseline_options)
+        if options is not None
+    )
+    free = device_memory(device)
+    return RunPlan(
+        config=config,
+        measurement=chosen,
+        psf=kernel,
+        psf_report=report,
+        method_options=method_options,
+        baseline_options=baseline_options,
+        device=device,
+        memory_needed=needed,
+        memory_free=free,
+        warnings=_warnings(config, chosen, psf, needed, free),
+        preview_region=preview,
+    )
+
+
+def _options(config: RunConfig) -> tuple[Options | None, Options | None]:
+    """Return the validated options of the method and of the baseline."""
+    if config.method is None and config.baseline is None:
+        raise InputError("No method is chosen.", hint="Choose a method or a baseline.")
+    found: list[Options | None] = []
+    for key, given in (
+        (config.method, config.options),
+        (config.baseline, config.baseline_options),
+    ):
+        if key is None:
+            found.append(None)
+            continue
+        entry = METHODS.find(key)
+        if config.task not in entry.tasks:
+            others = [e.key for e in METHODS.for_task(config.task)]
+            raise InputError(
+                f"{entry.label} cannot {config.task}.",
+                hint=f"For this task choose from {', '.join(others)}.",
+            )
+        found.append(validate(entry.load_options(), given, where=entry.label))
+    if config.baseline is not None and METHODS.find(config.baseline).learned:
+        raise InputError(
+            f"{METHODS.find(config.baseline).label} cannot be the baseline: it has to be trained.",
+            hint="Choose it as the method.",
+        )
+    return found[0], found[1]
+
+
+def _device(*options: Options | None) -> str:
+    names = [str(getattr(o, "device", "auto")) for o in options if o is not None]
+    for name in names:
+        check_device(name)
+    return names[0]
+
+
+def _warnings(
+    config: RunConfig, measurement: Measurement, psf: Any, needed: int, free: int
+) -> tuple[str, ...]:
+    found = []
+    if config.task == "denoise" and (config.physics.psf != "none" or psf is not None):
+        found.append("The PSF is not used: denoising takes the image as it is.")
+    if needed > free:
+        found.append(
+            f"The run needs about {readable_bytes(needed)}, but {readable_bytes(free)} are free. "
+            "Choose a smaller region if it fails."
+        )
+    frames = prod(measurement.leading_shape)
+    if frames > 1:
+        found.append(f"{frames} frames are processed one after another.")
+    return tuple(found)
