@@ -121,6 +121,11 @@ class Physics(ABC):
                 f"{', '.join(map(str, shape))}) but got {tuple(value.shape)}.",
                 hint="Reshape it, or build the operator for this shape.",
             )
+        if not value.is_floating_point():
+            raise InputError(
+                f"{type(self).__name__} expects floating-point values but got {value.dtype}.",
+                hint="Convert with tensor.float().",
+            )
 
 
 @runtime_checkable
@@ -165,9 +170,16 @@ def as_physics(
     Raises
     ------
     InputError
-        If one of the three methods is missing.
+        If one of the three methods is missing, or ``obj`` is a :class:`Physics` of other shapes.
     """
     if isinstance(obj, Physics):
+        shapes = (obj.image_shape, obj.measurement_shape)
+        if shapes != (tuple(image_shape), tuple(measurement_shape)):
+            raise InputError(
+                f"{type(obj).__name__} maps {shapes[0]} to {shapes[1]}, "
+                f"not {tuple(image_shape)} to {tuple(measurement_shape)}.",
+                hint="Give its own shapes.",
+            )
         return obj
     missing = [n for n in ("A", "A_adjoint", "A_dagger") if not callable(getattr(obj, n, None))]
     if missing:

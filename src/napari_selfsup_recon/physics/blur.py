@@ -8,15 +8,17 @@ from typing import Any, Literal, get_args
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
-from scipy.fft import next_fast_len
 from torch import Tensor
 
 from napari_selfsup_recon.core.errors import InputError
 from napari_selfsup_recon.core.measurement import Region
+from napari_selfsup_recon.physics._mirror import mirror, mirror_adjoint
+from napari_selfsup_recon.physics._sizes import crop_shape, fast_shape
 from napari_selfsup_recon.physics.base import Physics
 from napari_selfsup_recon.physics.recipe import Recipe
 
 Boundary = Literal["extended", "circular", "reflect", "zero"]
+_KEPT_CROPS = 16
 
 
 class Blur(Physics):
@@ -42,7 +44,7 @@ class Blur(Physics):
     ------
     InputError
         If the PSF is empty, not finite, all zero, sums to zero or less, or has another number of
-        axes than ``shape``.
+        axes than ``shape``; if ``shape`` is empty or there is no such boundary.
     """
 
     def __init__(
@@ -53,28 +55,35 @@ class Blur(Physics):
         boundary: Boundary = "extended",
         regularisation: float = 1e-2,
     ) -> None:
-        self.psf = _checked(psf, len(tuple(shape)))
-        self.boundary: Boundary = boundary
-        self.regularisation = float(regularisation)
+        measured = tuple(int(n) for n in shape)
+        if not measured or min(measured) < 1:
+            raise InputError(
+                f"An image of shape {measured} is empty.", hint="Give at least one voxel an axis."
+            )
         if boundary not in get_args(Boundary):
             raise InputError(
-                f"There is no boundary {boundary!r}.", hint=f"Choose from {get_args(Boundary)}."
+                f"There is no boundary {boundary!r}.",
+                hint=f"Choose from {', '.join(get_args(Boundary))}.",
             )
+        #: The point spread function, float64, read-only.
+        self.psf = _checked(psf, len(measured))
+        self.boundary: Boundary = boundary
+        self.regularisation = float(regularisation)
         kernel = self.psf.shape
-        measured = tuple(int(n) for n in shape)
         extended = tuple(m + k - 1 for m, k in zip(measured, kernel, strict=True))
         super().__init__(extended if boundary == "extended" else measured, measured)
+        # How far the PSF reaches before and behind each voxel of the measurement, an axis.
         self._reach = tuple((k - 1 - k // 2, k // 2) for k in kernel)
         self._restricted: dict[tuple[int, ...], Blur] = {}
         self._otfs: dict[tuple[Any, ...], Tensor] = {}
         if boundary == "circular":
             self._fft_shape = measured
         elif boundary == "zero":
-            self._fft_shape = _fast(
+            self._fft_shape = fast_shape(
                 [m + max(pair) for m, pair in zip(measured, self._reach, strict=True)]
             )
         else:
-            self._fft_shape = _fast(extended)
+            self._fft_shape = fast_shape(extended)
         # Where the first voxel of the PSF lands: the output then starts at index 0.
         self._shift = tuple(
             (k - 1 if boundary in ("extended", "reflect") else k // 2) for k in kernel
@@ -86,9 +95,14 @@ class Blur(Physics):
         return self._fft_shape
 
     def otf(self, like: Tensor) -> Tensor:
-        """Return the transfer function (half spectrum) for the dtype and device of ``like``."""
-        key = (like.dtype, like.device)
-        if key not in self._otfs:
+        """Return the transfer function (half spectrum) for the dtype and device of ``like``.
+
+        It is kept, one a dtype and device. Two threads that ask at once may both compute it; they
+        get equal values.
+        """
+        key = (_complex(like.dtype), like.device)
+        found = self._otfs.get(key)
+        if found is None:
             placed = np.zeros(self._fft_shape)
             where = np.ix_(
                 *(
@@ -98,38 +112,47 @@ class Blur(Physics):
             )
             np.add.at(placed, where, self.psf)  # a PSF larger than the period wraps around
             spectrum = torch.fft.rfftn(torch.from_numpy(placed))
-            self._otfs[key] = spectrum.to(device=like.device, dtype=_complex(like.dtype))
-        return self._otfs[key]
+            # In single precision first: not every device knows double.
+            found = self._otfs[key] = spectrum.to(_complex(like.dtype)).to(like.device)
+        return found
 
     def A_dagger(self, y: Tensor) -> Tensor:
-        r"""Return the Tikhonov inverse :math:`\bar H / (|H|^2 + \epsilon)` of the mirrored ``y``."""
+        r"""Return the Tikhonov inverse :math:`\bar H / (|H|^2 + \epsilon)` applied to ``y``.
+
+        Beyond its edges ``y`` is taken as circular where the blur is, else as mirrored.
+        """
         self._check(y, self.measurement_shape, "a measurement")
         inner = y
-        for axis, (before, behind) in enumerate(self.margins, start=2):
-            inner = _mirror(inner, axis, before, behind)
-        # Mirroring once more up to twice the size makes the periodic inverse free of edges.
-        doubled = inner
-        for axis in range(2, y.ndim):
-            doubled = torch.cat([doubled, doubled.flip(axis)], dim=axis)
-        full = Blur(self.psf, doubled.shape[2:], boundary="circular")
+        if self.boundary == "extended":
+            for axis, (before, behind) in enumerate(self.margins, start=2):
+                inner = mirror(inner, axis, before, behind)
+        full: Blur = self
+        periodic = inner
+        if self.boundary != "circular":
+            # Mirroring up to twice the size makes the periodic inverse free of edges.
+            for axis in range(2, y.ndim):
+                periodic = torch.cat([periodic, periodic.flip(axis)], dim=axis)
+            full = Blur(self.psf, periodic.shape[2:], boundary="circular")
         gain = full.otf(y)
         power = gain.abs().square()
         inverse = gain.conj() / (power + self.regularisation * power.max())
         axes = tuple(range(2, y.ndim))
-        spectrum = torch.fft.rfftn(doubled, dim=axes) * inverse
-        x = torch.fft.irfftn(spectrum, s=doubled.shape[2:], dim=axes)
-        return x[(..., *(slice(0, n) for n in inner.shape[2:]))]
+        spectrum = torch.fft.rfftn(periodic, dim=axes) * inverse
+        x = torch.fft.irfftn(spectrum, s=periodic.shape[2:], dim=axes)
+        return x[(..., *(slice(0, n) for n in inner.shape[2:]))].contiguous()
 
     def restrict(self, region: Region) -> Blur:
         """Return the blur on a crop; beyond the crop the image is unknown (``"extended"``)."""
-        shape = tuple(
-            len(range(*s.indices(n))) for s, n in zip(region, self.measurement_shape, strict=True)
-        )
+        shape = crop_shape(region, self.measurement_shape)
         if shape == self.measurement_shape:
             return self
-        if shape not in self._restricted:  # crops of one size share a transfer function
-            self._restricted[shape] = Blur(self.psf, shape, regularisation=self.regularisation)
-        return self._restricted[shape]
+        found = self._restricted.get(shape)  # crops of one size share a transfer function
+        if found is None:
+            found = Blur(self.psf, shape, regularisation=self.regularisation)
+            if len(self._restricted) >= _KEPT_CROPS:
+                self._restricted.clear()
+            self._restricted[shape] = found
+        return found
 
     @property
     def margins(self) -> tuple[tuple[int, int], ...]:
@@ -170,7 +193,7 @@ class Blur(Physics):
     def _forward(self, x: Tensor) -> Tensor:
         if self.boundary == "reflect":
             for axis, (before, behind) in enumerate(self._reach, start=2):
-                x = _mirror(x, axis, before, behind)
+                x = mirror(x, axis, before, behind)
         return self._filter(x, self.otf(x), self.measurement_shape)
 
     def _adjoint(self, y: Tensor) -> Tensor:
@@ -179,14 +202,15 @@ class Blur(Physics):
         extended = [m + k - 1 for m, k in zip(self.measurement_shape, self.psf.shape, strict=True)]
         x = self._filter(y, self.otf(y).conj(), extended)
         for axis, (before, behind) in enumerate(self._reach, start=2):
-            x = _mirror_adjoint(x, axis, before, behind)
+            x = mirror_adjoint(x, axis, before, behind)
         return x
 
     def _filter(self, x: Tensor, otf: Tensor, shape: Sequence[int]) -> Tensor:
         axes = tuple(range(2, x.ndim))
-        spectrum = torch.fft.rfftn(x, s=self._fft_shape, dim=axes) * otf
-        out = torch.fft.irfftn(spectrum, s=self._fft_shape, dim=axes)
-        return out[(..., *(slice(0, n) for n in shape))].contiguous()
+        single = x if x.dtype in (torch.float32, torch.float64) else x.float()
+        spectrum = torch.fft.rfftn(single, s=self._fft_shape, dim=axes)
+        out = torch.fft.irfftn(spectrum.mul_(otf), s=self._fft_shape, dim=axes)
+        return out[(..., *(slice(0, n) for n in shape))].to(x.dtype).contiguous()
 
 
 def _checked(psf: ArrayLike | Tensor, ndim: int) -> np.ndarray[Any, np.dtype[np.float64]]:
@@ -197,7 +221,9 @@ def _checked(psf: ArrayLike | Tensor, ndim: int) -> np.ndarray[Any, np.dtype[np.
             hint="Give a 2D PSF for images and a 3D PSF for volumes.",
         )
     if kernel.size == 0 or not np.isfinite(kernel).all():
-        raise InputError("The PSF is empty or holds NaN or infinite values.", hint="Repair the PSF.")
+        raise InputError(
+            "The PSF is empty or holds NaN or infinite values.", hint="Repair the PSF."
+        )
     if not kernel.any() or kernel.sum() <= 0:
         raise InputError(
             "The PSF is zero everywhere or sums to nothing positive.",
@@ -207,28 +233,5 @@ def _checked(psf: ArrayLike | Tensor, ndim: int) -> np.ndarray[Any, np.dtype[np.
     return kernel
 
 
-def _fast(shape: Sequence[int]) -> tuple[int, ...]:
-    return tuple(next_fast_len(int(n), real=True) for n in shape)
-
-
 def _complex(dtype: torch.dtype) -> torch.dtype:
     return torch.complex128 if dtype == torch.float64 else torch.complex64
-
-
-def _mirror_index(n: int, before: int, behind: int, device: torch.device) -> Tensor:
-    index = np.pad(np.arange(n), (before, behind), mode="symmetric")
-    return torch.from_numpy(index).to(device)
-
-
-def _mirror(x: Tensor, axis: int, before: int, behind: int) -> Tensor:
-    return x.index_select(axis, _mirror_index(x.shape[axis], before, behind, x.device))
-
-
-def _mirror_adjoint(x: Tensor, axis: int, before: int, behind: int) -> Tensor:
-    n = x.shape[axis] - before - behind
-    shape = list(x.shape)
-    shape[axis] = n
-    index = _mirror_index(n, before, behind, x.device)
-    return torch.zeros(shape, dtype=x.dtype, device=x.device).index_add(axis, index, x)
-
-

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from napari_selfsup_recon.core.measurement import Region
+from napari_selfsup_recon.physics._sizes import crop_shape
 from napari_selfsup_recon.physics.base import Physics
 from napari_selfsup_recon.physics.recipe import Recipe
 
@@ -24,9 +25,7 @@ class Identity(Physics):
 
     def restrict(self, region: Region) -> Identity:
         """Return the identity on a crop."""
-        return Identity(
-            [len(range(*s.indices(n))) for s, n in zip(region, self.measurement_shape, strict=True)]
-        )
+        return Identity(crop_shape(region, self.measurement_shape))
 
     def recipe(self) -> Recipe:
         """Return what rebuilds this operator."""
