@@ -25,6 +25,6 @@ _NAMES = {
     "psf": ".physics.psf",
 }
 
-__all__ = ["__version__", *_NAMES]  # noqa: PLE0604
+__all__ = ["__version__", *_NAMES]
 
 __getattr__, __dir__ = attach(__name__, _NAMES)

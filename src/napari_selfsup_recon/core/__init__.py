@@ -1,1 +1,1 @@
-"""Floor 0: values and facts that every floor shares; no physics, no networks, no torch at import."""
+"""Floor 0: values and facts that every floor shares; nothing of it loads torch on import."""

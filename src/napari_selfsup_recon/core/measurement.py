@@ -19,7 +19,7 @@ Region = tuple[slice, ...]
 
 
 def default_axes(ndim: int) -> tuple[str, ...]:
-    """Return the axes an unlabelled array of ``ndim`` dimensions most likely has: (t, c, z, y, x)."""
+    """Return the axes an unlabelled array of ``ndim`` dimensions most likely has."""
     names = ("t", "c", *SPATIAL)
     if ndim > len(names):
         extra = tuple(f"a{i}" for i in range(ndim - len(names)))

@@ -13,9 +13,7 @@ from torch import Tensor
 from napari_selfsup_recon.core.errors import InputError
 
 
-def map_items(
-    function: Callable[[Tensor], Tensor], y: Any, ndim: int, *, out: Any = None
-) -> Any:
+def map_items(function: Callable[[Tensor], Tensor], y: Any, ndim: int, *, out: Any = None) -> Any:
     """Apply ``function`` to every item of ``y`` along its leading axes.
 
     Parameters
@@ -44,7 +42,7 @@ def map_items(
         stacked = torch.cat(items)[:, 0]
         return stacked.reshape(*lead, *stacked.shape[1:])
     if out is None and hasattr(y, "map_blocks"):
-        whole = y.rechunk({axis: 1 for axis in range(y.ndim - ndim)} | _spatial(y.ndim, ndim))
+        whole = y.rechunk(dict.fromkeys(range(y.ndim - ndim), 1) | _spatial(y.ndim, ndim))
         return whole.map_blocks(lambda block: _numpy(function, block, ndim), dtype=np.float32)
     if out is None:
         return _numpy(function, np.asarray(y), ndim)
@@ -59,7 +57,7 @@ def map_items(
 
 
 def _spatial(total: int, ndim: int) -> dict[int, int]:
-    return {axis: -1 for axis in range(total - ndim, total)}
+    return dict.fromkeys(range(total - ndim, total), -1)
 
 
 def _numpy(

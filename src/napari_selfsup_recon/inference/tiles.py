@@ -9,6 +9,8 @@ from itertools import product
 import torch
 from torch import Tensor
 
+from napari_selfsup_recon.core.indexing import spatial
+
 
 @dataclass(frozen=True)
 class Tile:
@@ -50,8 +52,7 @@ def tiles(
             )
         axes.append(cuts)
     return [
-        Tile(*(tuple(cut[part] for cut in cuts) for part in range(3)))  # type: ignore[arg-type]
-        for cuts in product(*axes)
+        Tile(*(tuple(cut[part] for cut in cuts) for part in range(3))) for cuts in product(*axes)
     ]
 
 
@@ -72,7 +73,7 @@ def tiled(
     parts = tiles(x.shape[2:], core, halo, multiple)
     result = torch.empty(1, 1, *x.shape[2:], dtype=x.dtype, device=x.device)
     for done, tile in enumerate(parts, start=1):
-        answer = function(x[(..., *tile.read)].to(device))
-        result[(..., *tile.put)] = answer[(..., *tile.keep)].to(x.device)
+        answer = function(x[spatial(tile.read)].to(device))
+        result[spatial(tile.put)] = answer[spatial(tile.keep)].to(x.device)
         yield done, len(parts)
     return result

@@ -32,19 +32,19 @@ class Method(ABC):
     """
 
     key: ClassVar[str]
-    Options: ClassVar[type[Options]]
+    options_type: ClassVar[type[Options]]
 
     def __init__(
         self, physics: Physics, options: Options | None = None, *, noise: Noise | None = None
     ) -> None:
-        if options is not None and not isinstance(options, self.Options):
+        if options is not None and not isinstance(options, self.options_type):
             raise InputError(
-                f"{type(self).__name__} takes {self.Options.__name__}, "
+                f"{type(self).__name__} takes {self.options_type.__name__}, "
                 f"not {type(options).__name__}.",
-                hint=f"Build {self.Options.__name__}(...).",
+                hint=f"Build {self.options_type.__name__}(...).",
             )
         self.physics = physics
-        self.options = self.Options() if options is None else options
+        self.options = self.options_type() if options is None else options
         self.noise = noise
 
     def reconstruct(self, y: Any, *, out: Any = None) -> Any:

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, pad
 
+from napari_selfsup_recon.core.indexing import spatial
+
 _CONV = {2: nn.Conv2d, 3: nn.Conv3d}
 _POOL = {2: nn.functional.avg_pool2d, 3: nn.functional.avg_pool3d}
 SLOPE = 0.1
@@ -118,7 +120,7 @@ class UNet(nn.Module):
             skip = skips.pop()
             x = block(torch.cat([skip, interpolate(x, size=skip.shape[2:])], dim=1))
         y: Tensor = self.head(x)
-        return y[(..., *(slice(0, n) for n in shape))]
+        return y[spatial(slice(0, n) for n in shape)]
 
     def _padded(self, x: Tensor) -> Tensor:
         missing = [-n % m for n, m in zip(x.shape[2:], self.multiple, strict=True)]

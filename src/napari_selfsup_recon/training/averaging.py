@@ -28,8 +28,8 @@ class AveragedModel:
         decay = min(self.decay, (1 + step) / (10 + step))
         for mean, value in zip(self.module.parameters(), model.parameters(), strict=True):
             mean.lerp_(value.detach(), 1 - decay)
-        for mean, value in zip(self.module.buffers(), model.buffers(), strict=True):
-            mean.copy_(value)
+        for kept, new in zip(self.module.buffers(), model.buffers(), strict=True):
+            kept.copy_(new)
 
     def weights(self) -> dict[str, Tensor]:
         """Return a copy of the averaged weights."""

@@ -17,7 +17,7 @@ class Trainee(ABC):
 
     The unit of extension is the step: a method may hold several networks and optimisers, as long as
     all its weights hang on :attr:`model`. Every random draw of a step derives from the seed, the
-    attempt and the step number, so that nothing but the values of :meth:`state` is needed to resume.
+    attempt and the step number, so that the values of :meth:`state` are all it takes to resume.
     """
 
     model: nn.Module

@@ -88,8 +88,8 @@ class Canvas:
             step = w - sum(m)
             starts.append(list(range(0, room + 1, step)))
         every = [(item, start) for item in range(items) for start in product(*starts)]
-        chosen = np.unique(np.linspace(0, len(every) - 1, min(most, len(every))).round().astype(int))
-        for index in chosen:
+        spread = np.linspace(0, len(every) - 1, min(most, len(every)))
+        for index in np.unique(spread.round().astype(int)):
             yield self.at(*every[index])
 
 

@@ -41,6 +41,7 @@ class Inverse(nn.Module):
             start = max(mean, 0.01)
             if positive:
                 start = log(expm1(_SHARPNESS * start)) / _SHARPNESS
+            assert self.net.head.bias is not None
             self.net.head.bias.fill_(start)
 
     def forward(self, y: Tensor) -> Tensor:

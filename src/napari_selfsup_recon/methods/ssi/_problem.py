@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from napari_selfsup_recon.core.indexing import spatial
 from napari_selfsup_recon.core.random import torch_generator
 from napari_selfsup_recon.methods.ssi._crops import Canvas, Crop, mirror
 from napari_selfsup_recon.methods.ssi._masking import bernoulli, fill
@@ -101,9 +102,7 @@ class Problem:
         """Return views in which exactly the held-out pixels are hidden and asked for."""
         return self._views(crops, None, _REPORTS if report else _CHOOSES)
 
-    def _views(
-        self, crops: list[Crop], masks: list[Tensor] | None, asked: int = _VISIBLE
-    ) -> Views:
+    def _views(self, crops: list[Crop], masks: list[Tensor] | None, asked: int = _VISIBLE) -> Views:
         seen, targets, questions = [], [], []
         for index, crop in enumerate(crops):
             y = self._take(self.y, crop.item, crop.block)
@@ -120,8 +119,8 @@ class Problem:
                 slice(t.start - b.start, t.stop - b.start)
                 for t, b in zip(crop.target, crop.block, strict=True)
             )
-            targets.append(y[(..., *inner)])
-            questions.append(question[(..., *inner)])
+            targets.append(y[spatial(inner)])
+            questions.append(question[spatial(inner)])
         return Views(
             torch.cat(seen),
             torch.cat(targets),

@@ -53,7 +53,7 @@ def symmetries(
     scale: Sequence[float] | None = None,
     tolerance: float = 0.05,
 ) -> list[Orientation]:
-    """Return the orientations that leave the PSF as it is (relative L2 error at most ``tolerance``).
+    """Return the orientations that leave the PSF as it is, up to a relative L2 ``tolerance``.
 
     The network may only be shown the image in orientations in which the instrument looks the same;
     otherwise it could not know which blur to undo.
@@ -86,4 +86,4 @@ def _turned(array: np.ndarray[Any, Any], turn: Orientation) -> np.ndarray[Any, A
     if turn.transpose:
         array = array.swapaxes(-1, -2)
     axes = [axis for axis, flip in enumerate(turn.flips) if flip]
-    return np.flip(array, axes) if axes else array
+    return np.flip(array, tuple(axes)) if axes else array

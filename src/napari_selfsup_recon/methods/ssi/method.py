@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from napari_selfsup_recon.core.errors import InputError
 from napari_selfsup_recon.core.events import Done, Event, Notice, Step
+from napari_selfsup_recon.core.indexing import spatial
 from napari_selfsup_recon.core.options import Options
 from napari_selfsup_recon.core.random import torch_generator
 from napari_selfsup_recon.inference.tiles import tiled
@@ -55,7 +56,7 @@ class SSI(LearnedMethod):
     """
 
     key: ClassVar[str] = "ssi"
-    Options: ClassVar[type[Options]] = SSIOptions
+    options_type: ClassVar[type[Options]] = SSIOptions
     options: SSIOptions
 
     def __init__(
@@ -270,11 +271,9 @@ class SSI(LearnedMethod):
                 yield index * count + done, len(turns) * count
         image = scaling.invert(total / len(turns), self._facts["gain"])
         inner = tuple(slice(b, b + n) for b, n in zip(before, y.shape[2:], strict=True))
-        return image[(..., *inner)]
+        return image[spatial(inner)]
 
     def _answer(self, model: nn.Module, part: Tensor, turn: Orientation) -> Tensor:
         with torch.no_grad(), autocast(self.device, self.options.precision):
             image: Tensor = model(turn.apply(part))
         return turn.undo(image.float())
-
-
