@@ -139,7 +139,7 @@ class Blur(Physics):
         axes = tuple(range(2, y.ndim))
         spectrum = torch.fft.rfftn(periodic, dim=axes) * inverse
         x = torch.fft.irfftn(spectrum, s=periodic.shape[2:], dim=axes)
-        return x[(..., *(slice(0, n) for n in inner.shape[2:]))].contiguous()
+        return _crop(x, (0,) * len(axes), inner.shape[2:]).contiguous()
 
     def restrict(self, region: Region) -> Blur:
         """Return the blur on a crop; beyond the crop the image is unknown (``"extended"``)."""
@@ -163,15 +163,7 @@ class Blur(Physics):
         """Return the part of the image under the measurement."""
         if self.boundary != "extended":
             return x
-        return x[
-            (
-                ...,
-                *(
-                    slice(before, before + n)
-                    for (before, _), n in zip(self.margins, self.measurement_shape, strict=True)
-                ),
-            )
-        ]
+        return _crop(x, [before for before, _ in self.margins], self.measurement_shape)
 
     def recipe(self) -> Recipe:
         """Return what rebuilds this operator."""
@@ -210,7 +202,7 @@ class Blur(Physics):
         single = x if x.dtype in (torch.float32, torch.float64) else x.float()
         spectrum = torch.fft.rfftn(single, s=self._fft_shape, dim=axes)
         out = torch.fft.irfftn(spectrum.mul_(otf), s=self._fft_shape, dim=axes)
-        return out[(..., *(slice(0, n) for n in shape))].to(x.dtype).contiguous()
+        return _crop(out, (0,) * len(axes), shape).to(x.dtype).contiguous()
 
 
 def _checked(psf: ArrayLike | Tensor, ndim: int) -> np.ndarray[Any, np.dtype[np.float64]]:
@@ -231,6 +223,12 @@ def _checked(psf: ArrayLike | Tensor, ndim: int) -> np.ndarray[Any, np.dtype[np.
         )
     kernel.setflags(write=False)
     return kernel
+
+
+def _crop(x: Tensor, starts: Sequence[int], shape: Sequence[int]) -> Tensor:
+    for axis, (start, n) in enumerate(zip(starts, shape, strict=True), x.ndim - len(shape)):
+        x = x.narrow(axis, start, n)
+    return x
 
 
 def _complex(dtype: torch.dtype) -> torch.dtype:
