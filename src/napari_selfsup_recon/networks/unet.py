@@ -19,8 +19,8 @@ SLOPE = 0.1
 def pooling_factors(scale: Sequence[float], shape: Sequence[int], levels: int) -> list[list[int]]:
     """Return the pooling factor an axis for each level below the first.
 
-    Axes are pooled by 2 only while their voxels are at most 1.5 times as large as the smallest at
-    that level and while more than 4 would remain, so that levels become isotropic.
+    Axes are pooled by 2 while at least 4 would remain and while their voxels are at most 1.5 times
+    as large as the smallest that can still be pooled, so that levels become isotropic.
 
     Parameters
     ----------
@@ -35,9 +35,9 @@ def pooling_factors(scale: Sequence[float], shape: Sequence[int], levels: int) -
     left = [int(n) for n in shape]
     factors = []
     for _ in range(levels - 1):
-        smallest = min(size)
+        smallest = min((v for v, n in zip(size, left, strict=True) if n >= 8), default=0.0)
         factor = [
-            2 if voxel <= 1.5 * smallest and n >= 8 else 1
+            2 if n >= 8 and voxel <= 1.5 * smallest else 1
             for voxel, n in zip(size, left, strict=True)
         ]
         factors.append(factor)
