@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from numpy.typing import ArrayLike
 
 from napari_selfsup_recon.core.errors import InputError
@@ -53,4 +55,5 @@ def ssim(
 
     from skimage.metrics import structural_similarity  # slow to import, so only where it is used
 
-    return float(structural_similarity(a, b, win_size=side, data_range=reach))
+    similarity: Callable[..., float] = structural_similarity  # some releases are typed in part
+    return float(similarity(a, b, win_size=side, data_range=reach))

@@ -89,11 +89,12 @@ def defocus_psf(
     radius = pixel * np.hypot(
         (np.arange(rows) - (rows - 1) / 2)[:, None], (np.arange(columns) - (columns - 1) / 2)[None]
     )
-    r = np.arange(int(np.ceil(2 * radius.max() / pixel)) + 2) * (pixel / 2)
-    z = (np.arange(planes) - focus) * spacing
+    count = int(np.ceil(2 * radius.max() / pixel)) + 2
+    r = np.arange(count, dtype=np.float64) * (pixel / 2)
+    z = (np.arange(planes, dtype=np.float64) - focus) * spacing
     profile = _radial(r, z, numerical_aperture, wavelength, refractive_index, magnification)
     psf = np.stack([np.interp(radius, r, intensity) for intensity in profile])
-    return psf / psf.sum()
+    return _normalised(psf)
 
 
 def published_psf_3d() -> NDArray[np.float64]:
@@ -110,8 +111,12 @@ def published_psf_2d() -> NDArray[np.float64]:
 
     It is the first plane of :func:`published_psf_3d` over its sum: a ring, 3.045 um out of focus.
     """
-    plane: NDArray[np.float64] = published_psf_3d()[0]
-    return plane / plane.sum()
+    return _normalised(published_psf_3d()[0])
+
+
+def _normalised(psf: NDArray[np.float64]) -> NDArray[np.float64]:
+    unit: NDArray[np.float64] = psf / psf.sum()
+    return unit
 
 
 def _radial(

@@ -90,7 +90,8 @@ def degrade(
         raise InputError(
             f"The noise (alpha {alpha}, sigma {sigma}, impulses {impulses}, levels {levels}) is "
             "impossible.",
-            hint="alpha and sigma must not be negative, impulses lies in [0, 1], levels is 1 or more.",
+            hint="alpha and sigma must not be negative, impulses must lie in [0, 1], and levels "
+            "must be 1 or more.",
         )
     truth = rescale(image)
     kernel = as_psf(psf, truth.ndim)

@@ -106,4 +106,5 @@ def published_blobs_3d(length: int = 64, *, seed: int = 1) -> NDArray[np.float32
     grid = np.zeros((length,) * 3)
     grid[tuple(points.astype(int))] = 1
     smooth = gaussian_filter(grid, 0.025 * length, mode="nearest")
-    return (smooth >= np.median(smooth)).astype(np.float32)
+    blobs: NDArray[np.float32] = (smooth >= np.median(smooth)).astype(np.float32)
+    return blobs

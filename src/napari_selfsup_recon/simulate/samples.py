@@ -118,5 +118,6 @@ def _record(
 def _gaussian(shape: tuple[int, ...], sigma: float) -> NDArray[np.float64]:
     """Return a Gaussian with its centre in the middle pixel and sum 1."""
     axes = np.ix_(*(np.exp(-0.5 * ((np.arange(n) - n // 2) / sigma) ** 2) for n in shape))
-    psf: NDArray[np.float64] = np.asarray(np.prod(np.broadcast_arrays(*axes), axis=0))
-    return psf / psf.sum()
+    psf = np.prod(np.broadcast_arrays(*axes), axis=0)
+    unit: NDArray[np.float64] = psf / psf.sum()
+    return unit

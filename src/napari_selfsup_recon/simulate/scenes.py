@@ -50,7 +50,7 @@ def beads_3d(shape: tuple[int, int, int] = (32, 96, 96), seed: int = 0) -> Float
             for b, c, s in zip(box, centre, sigma, strict=True)
         )
         scene[tuple(box)] += peak * z[:, None, None] * y[:, None] * x
-    return np.clip(0.02 + scene, 0.0, 1.0).astype(np.float32)
+    return _image(0.02 + scene)
 
 
 def cells_2d(shape: tuple[int, int] = (256, 256), seed: int = 0) -> FloatImage:
@@ -87,7 +87,7 @@ def cells_2d(shape: tuple[int, int] = (256, 256), seed: int = 0) -> FloatImage:
         for _ in range(14):
             _splat(own, _curve(generator, (cy, cx), reach), 1.0)
         lines += own * body
-        spots = generator.normal(0, 0.45 * reach, (18, 2)) + (cy, cx)
+        spots = np.array([cy, cx]) + generator.normal(0, 0.45 * reach, (18, 2))
         own = np.zeros(shape)
         _splat(own, spots, generator.uniform(0.4, 1.0, len(spots)))
         puncta += own * body
@@ -96,7 +96,7 @@ def cells_2d(shape: tuple[int, int] = (256, 256), seed: int = 0) -> FloatImage:
     scene = 0.015 + 0.2 * inside * texture
     scene += 0.5 * _draw(lines, 0.8, 0.9) * (1 - 0.9 * nuclei)
     scene += 0.85 * _draw(puncta, 1.0, 1.0) * (1 - 0.9 * nuclei)
-    return np.clip(scene, 0.0, 1.0).astype(np.float32)
+    return _image(scene)
 
 
 def nuclei_3d(shape: tuple[int, int, int] = (32, 96, 96), seed: int = 0) -> FloatImage:
@@ -119,23 +119,35 @@ def nuclei_3d(shape: tuple[int, int, int] = (32, 96, 96), seed: int = 0) -> Floa
     thick = np.array([2.0, 1.0, 1.0])
     extent = np.array(shape) * thick
     size = 0.16 * float(min(extent[1:]))
-    grid = np.stack(np.indices(shape, dtype=np.float64)) * thick[:, None, None, None]
     scene = np.full(shape, 0.02)
-    centres = _spread(generator, tuple(extent), 1.9 * size)
     chromatin = 0.6 + 0.4 * _noise(generator, shape, (1.0, 2.0, 2.0))
-    for centre in centres:
+    for centre in _spread(generator, tuple(extent), 1.9 * size):
         radii = size * generator.uniform(0.75, 1.1, 3)
         turn = generator.uniform(0, np.pi)
-        dz, dy, dx = grid - centre[:, None, None, None]
-        u, v = dy * np.cos(turn) + dx * np.sin(turn), dx * np.cos(turn) - dy * np.sin(turn)
-        shell = 1 - np.sqrt((dz / radii[0]) ** 2 + (u / radii[1]) ** 2 + (v / radii[2]) ** 2)
+        # Beyond 1.3 radii the soft edge has faded.
+        box = tuple(
+            slice(max(0, int((c - 1.3 * radii.max()) / t)), int((c + 1.3 * radii.max()) / t) + 2)
+            for c, t in zip(centre, thick, strict=True)
+        )
+        z, y, x = (
+            t * np.arange(n, dtype=np.float64)[b] - c
+            for t, n, b, c in zip(thick, shape, box, centre, strict=True)
+        )
+        z, y = z[:, None, None], y[:, None]
+        u, v = y * np.cos(turn) + x * np.sin(turn), x * np.cos(turn) - y * np.sin(turn)
+        shell = 1 - np.sqrt((z / radii[0]) ** 2 + (u / radii[1]) ** 2 + (v / radii[2]) ** 2)
         body = _soft(shell * radii.min(), 0.7)
-        for _ in range(2):
-            at = centre + generator.uniform(-0.45, 0.45, 3) * radii
-            away = np.sqrt(((grid - at[:, None, None, None]) ** 2).sum(axis=0))
-            body = body * (1 - 0.8 * _soft(0.22 * size - away, 0.7))
-        scene = np.maximum(scene, generator.uniform(0.55, 1.0) * body * chromatin)
-    return np.clip(scene, 0.0, 1.0).astype(np.float32)
+        for oz, oy, ox in generator.uniform(-0.45, 0.45, (2, 3)) * radii:
+            away = np.sqrt((z - oz) ** 2 + (y - oy) ** 2 + (x - ox) ** 2)
+            body *= 1 - 0.8 * _soft(0.22 * size - away, 0.7)
+        bright = generator.uniform(0.55, 1.0)
+        scene[box] = np.maximum(scene[box], bright * body * chromatin[box])
+    return _image(scene)
+
+
+def _image(scene: _Array) -> FloatImage:
+    image: FloatImage = np.clip(scene, 0.0, 1.0).astype(np.float32)
+    return image
 
 
 def _check(shape: tuple[int, ...], ndim: int) -> None:
@@ -178,7 +190,8 @@ def _noise(
     from scipy.ndimage import gaussian_filter
 
     smooth = gaussian_filter(generator.normal(size=shape), sigma, mode="wrap")
-    return np.clip(smooth / (2 * smooth.std()), -1.0, 1.0)
+    bounded: _Array = np.clip(smooth / (2 * smooth.std()), -1.0, 1.0)
+    return bounded
 
 
 def _curve(generator: np.random.Generator, centre: tuple[float, float], reach: float) -> _Array:
@@ -208,4 +221,5 @@ def _draw(scene: _Array, sigma: float, level: float) -> _Array:
 
     smooth = gaussian_filter(scene, sigma)
     bright = float(np.percentile(smooth[smooth > 0], 98)) if smooth.any() else 1.0
-    return np.tanh(level * smooth / bright)
+    strokes: _Array = np.tanh(level * smooth / bright)
+    return strokes
