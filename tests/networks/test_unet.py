@@ -43,7 +43,7 @@ def test_nothing_beyond_its_reach_matters_and_its_reach_is_not_far_too_long(leve
 
 def test_pooling_makes_anisotropic_voxels_isotropic() -> None:
     assert pooling_factors((1, 1), (192, 192), 4) == [[2, 2]] * 3
-    assert pooling_factors((3.0, 1.0, 1.0), (16, 128, 128), 4) == [[1, 2, 2], [1, 2, 2], [2, 2, 2]]
+    assert pooling_factors((4.0, 1.0, 1.0), (16, 128, 128), 4) == [[1, 2, 2], [1, 2, 2], [2, 2, 2]]
     # Thin stacks keep their planes.
     assert pooling_factors((1, 1, 1), (5, 64, 64), 3) == [[1, 2, 2], [1, 2, 2]]
 
