@@ -1,0 +1,32 @@
+"""Point spread functions as arrays: made, measured and made ready. NumPy and SciPy only."""
+
+from napari_selfsup_recon.physics.psf._centre import centre
+from napari_selfsup_recon.physics.psf._crop import crop_energy
+from napari_selfsup_recon.physics.psf._finding import Finding, Kernel, Level
+from napari_selfsup_recon.physics.psf._fwhm import fwhm
+from napari_selfsup_recon.physics.psf._gaussian import gaussian
+from napari_selfsup_recon.physics.psf._prepare import Prepared, prepare
+from napari_selfsup_recon.physics.psf._resample import resample
+from napari_selfsup_recon.physics.psf._steps import (
+    clip_negative,
+    normalise,
+    subtract_background,
+    suppress_noise,
+)
+
+__all__ = [
+    "Finding",
+    "Kernel",
+    "Level",
+    "Prepared",
+    "centre",
+    "clip_negative",
+    "crop_energy",
+    "fwhm",
+    "gaussian",
+    "normalise",
+    "prepare",
+    "resample",
+    "subtract_background",
+    "suppress_noise",
+]
