@@ -1,0 +1,279 @@
+"""Between napari layers and measurements: what is read from a layer, what is written to a new one."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from napari.layers import Image, Layer
+from napari.utils.transforms import Affine
+
+from napari_selfsup_recon.core.errors import InputError
+from napari_selfsup_recon.core.measurement import SPATIAL, Measurement, default_axes
+from napari_selfsup_recon.core.provenance import METADATA_KEY
+
+_SYNONYMS = {
+    "depth": "z",
+    "plane": "z",
+    "height": "y",
+    "row": "y",
+    "width": "x",
+    "column": "x",
+    "col": "x",
+    "time": "t",
+    "channel": "c",
+    "ch": "c",
+}
+
+
+def unwrap(value: Any) -> Any:
+    """Return the napari object behind the proxy that plugins are given.
+
+    A proxy is a new object at each access, so it can be neither held weakly nor compared.
+    """
+    return getattr(value, "__wrapped__", value)
+
+
+def guess_axes(layer: Layer) -> tuple[str, ...]:
+    """Return one axis name a dimension: the layer's labels where they say enough, else a guess."""
+    labels = tuple(str(label).lower() for label in layer.axis_labels)
+    axes = tuple(_SYNONYMS.get(label, label) for label in labels)
+    usable = {"y", "x"} <= set(axes) and len(set(axes)) == len(axes)
+    return axes if usable else default_axes(layer.ndim)
+
+
+def axes_choices(layer: Layer) -> tuple[tuple[str, ...], ...]:
+    """Return the readings of the layer's dimensions that a person may choose from, best first."""
+    table = {
+        2: ("yx",),
+        3: ("zyx", "tyx", "cyx"),
+        4: ("tzyx", "czyx", "tcyx", "ctyx"),
+        5: ("tczyx", "ctzyx"),
+    }
+    best = guess_axes(layer)
+    others = (tuple(text) for text in table.get(layer.ndim, ()))
+    return (best, *(axes for axes in others if axes != best))
+
+
+def has_voxel_size(layer: Layer) -> bool:
+    """Whether the layer says how large a pixel is, in a unit of length."""
+    return all(str(unit) != "pixel" for unit in tuple(layer.units)[-2:])
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """A part of a layer as a measurement, with all that its results need to lie in the same place.
+
+    It keeps the layer weakly and what it needs of it by value: the layer may be renamed or removed
+    while the work goes on.
+
+    Attributes
+    ----------
+    measurement
+        The data that are worked on; leading axes that are held fixed are dropped.
+    layer
+        Weak reference to the layer.
+    fixed
+        For every axis of the layer the index that is held fixed, or None where the axis is kept.
+    spatial
+        ``scale``, ``translate``, ``rotate``, ``shear``, ``affine``, ``units``, ``axis_labels``.
+    display
+        ``contrast_limits``, ``colormap``, ``gamma``: results are shown the way the source is.
+    """
+
+    measurement: Measurement
+    layer: weakref.ReferenceType[Layer]
+    fixed: tuple[int | None, ...]
+    spatial: dict[str, Any]
+    display: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """Name of the layer now, or as it was if it is gone."""
+        layer = self.layer()
+        return str(layer.name) if layer is not None else self.measurement.name
+
+    def placed(self, data: Any, offset: Sequence[int] = ()) -> tuple[Any, dict[str, Any]]:
+        """Return ``data`` with all axes of the layer, and where it lies.
+
+        Parameters
+        ----------
+        data
+            Array with the axes of :attr:`measurement`, or its last ones only.
+        offset
+            First voxel of ``data`` along its axes; zeros where shorter (leading axes).
+
+        Returns
+        -------
+        tuple
+            The array with fixed axes put back (length 1) and the keyword arguments for a layer.
+        """
+        start = np.array([0 if index is None else index for index in self.fixed], dtype=float)
+        free = [axis for axis, index in enumerate(self.fixed) if index is None]
+        missing = len(free) - data.ndim
+        data = data[(None,) * missing]
+        given = (0,) * (data.ndim - len(offset)) + tuple(offset)
+        start[free] += given
+        for axis, index in enumerate(self.fixed):
+            if index is not None:
+                data = data[(slice(None),) * axis + (None,)]
+        facts = dict(self.spatial)
+        to_physical = Affine(
+            scale=facts["scale"], rotate=facts["rotate"], shear=facts["shear"]
+        ).linear_matrix
+        facts["translate"] = np.asarray(facts["translate"]) + to_physical @ start
+        return data, facts
+
+
+def check_layer(layer: Layer) -> None:
+    """Refuse layers that are no grey-scale images.
+
+    Raises
+    ------
+    InputError
+        If the layer is RGB or no image layer.
+    """
+    if not isinstance(unwrap(layer), Image):
+        kind = type(unwrap(layer)).__name__.lower()
+        raise InputError(
+            f"{layer.name!r} is a {kind} layer.", hint="Choose a grey-scale image layer."
+        )
+    if layer.rgb:
+        raise InputError(
+            f"{layer.name!r} is a colour (RGB) image.",
+            hint="Choose a grey-scale layer, or convert this one to luminance.",
+        )
+
+
+def source_of(
+    layer: Layer,
+    *,
+    axes: Sequence[str] | None = None,
+    fixed: dict[int, int] | None = None,
+    level: int = 0,
+) -> Source:
+    """Return a layer, or some frames of it, as a measurement. Nothing is read or copied.
+
+    Parameters
+    ----------
+    layer
+        A grey-scale image layer; dask and zarr stay lazy.
+    axes
+        One name a dimension; read from the layer's labels or guessed where None.
+    fixed
+        Dimensions (counted from 0) that are held at an index, for example the time point shown.
+    level
+        Level of a multiscale layer, 0 is the finest.
+
+    Raises
+    ------
+    InputError
+        If the layer is no grey-scale image or its axes cannot be understood.
+    """
+    layer = unwrap(layer)
+    check_layer(layer)
+    names = tuple(axes) if axes is not None else guess_axes(layer)
+    data = layer.data[level] if layer.multiscale else layer.data
+    scale = np.array(layer.scale, dtype=float)
+    if level:
+        scale *= np.array(layer.data[0].shape) / np.array(data.shape)
+    fixed = fixed or {}
+    keep = [axis for axis in range(layer.ndim) if axis not in fixed]
+    index = tuple(fixed.get(axis, slice(None)) for axis in range(layer.ndim))
+    measurement = Measurement(
+        data[index] if fixed else data,
+        axes=tuple(names[axis] for axis in keep),
+        scale=tuple(float(abs(scale[axis])) for axis in keep),
+        units=tuple(str(layer.units[axis]) for axis in keep),
+        translate=tuple(float(layer.translate[axis]) for axis in keep),
+        name=layer.name,
+    )
+    return Source(
+        measurement=measurement,
+        layer=weakref.ref(layer),
+        fixed=tuple(fixed.get(axis) for axis in range(layer.ndim)),
+        spatial={
+            "scale": scale,
+            "translate": np.array(layer.translate, dtype=float),
+            "rotate": np.array(layer.rotate, dtype=float),
+            "shear": np.array(layer.shear, dtype=float),
+            "affine": np.array(layer.affine, dtype=float),
+            "units": tuple(layer.units),
+            "axis_labels": tuple(layer.axis_labels),
+        },
+        display={
+            "contrast_limits": tuple(layer.contrast_limits),
+            "colormap": layer.colormap.name,
+            "gamma": layer.gamma,
+        },
+    )
+
+
+def with_voxel_size(source: Source, spatial_scale: Sequence[float], unit: str) -> Source:
+    """Return ``source`` with another voxel size; the layer itself is left as it is."""
+    measurement = source.measurement
+    lead = len(measurement.leading_shape)
+    scale = (*measurement.scale[:lead], *map(float, spatial_scale))
+    units = (*measurement.units[:lead], *(unit,) * measurement.spatial_ndim)
+    return replace(source, measurement=replace(measurement, scale=scale, units=units))
+
+
+def spatial_dims(axes: Sequence[str]) -> tuple[int, ...]:
+    """Return which dimensions are spatial."""
+    return tuple(i for i, axis in enumerate(axes) if axis in SPATIAL)
+
+
+def unique_name(wanted: str, taken: Sequence[str]) -> str:
+    """Return ``wanted``, or ``"wanted [2]"`` and so on where the name is taken."""
+    name, count = wanted, 1
+    while name in taken:
+        count += 1
+        name = f"{wanted} [{count}]"
+    return name
+
+
+def add_layer(
+    viewer: Any,
+    source: Source,
+    data: Any,
+    name: str,
+    *,
+    offset: Sequence[int] = (),
+    provenance: dict[str, Any] | None = None,
+    visible: bool = True,
+) -> Image:
+    """Add ``data`` to the viewer in the place and with the look of ``source``.
+
+    Parameters
+    ----------
+    viewer
+        The napari viewer.
+    source
+        What the data were made from.
+    data
+        Array with the axes of the measurement, or its last ones.
+    name
+        Wanted name; made unique.
+    offset
+        First voxel of ``data`` in the measurement.
+    provenance
+        Kept in ``layer.metadata["selfsup_recon"]``.
+    visible
+        Whether it is shown.
+    """
+    array, facts = source.placed(data, offset)
+    viewer = unwrap(viewer)
+    layer = Image(
+        array,
+        name=unique_name(name, [other.name for other in viewer.layers]),
+        metadata={METADATA_KEY: provenance} if provenance is not None else {},
+        visible=visible,
+        multiscale=False,
+        **facts,
+        **source.display,
+    )
+    viewer.layers.append(layer)
+    return layer

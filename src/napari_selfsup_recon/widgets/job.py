@@ -1,0 +1,293 @@
+"""A run in the background of a viewer: it can be paused, stopped with its result, or discarded."""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+import time
+import weakref
+from collections.abc import Callable, Generator, Iterator
+from functools import partial
+from typing import Any
+
+from napari.layers import Image
+from napari.qt.threading import create_worker
+from napari.utils import progress
+from psygnal import Signal
+from qtpy.QtCore import QEventLoop
+from qtpy.QtWidgets import QApplication
+
+from napari_selfsup_recon.core.errors import JobFailedError, ReconError
+from napari_selfsup_recon.core.events import Done, Event, Notice, Preview, Stage
+from napari_selfsup_recon.runs._names import label_of
+from napari_selfsup_recon.runs.control import Control
+from napari_selfsup_recon.runs.execute import execute
+from napari_selfsup_recon.runs.plan import RunPlan
+from napari_selfsup_recon.runs.result import Result
+from napari_selfsup_recon.widgets.bridge import Source, add_layer, unwrap
+from napari_selfsup_recon.widgets.driver import Failure, Planned, Progress, Valve, drive
+from napari_selfsup_recon.widgets.facts import Facts
+from napari_selfsup_recon.widgets.live import LiveLayer
+from napari_selfsup_recon.widgets.states import State
+
+
+class _Task(partial[Generator[Event | None, None, None]]):
+    """What napari lists as being executed when its window is closed; shown by this name."""
+
+    title = "reconstruction"
+
+    def __str__(self) -> str:
+        return self.title
+
+    __repr__ = __str__
+
+
+def _pump(events: Iterator[Event | None]) -> Generator[Event | None, None, None]:
+    yield from events
+
+
+class Job:
+    """A run and the layers that come of it.
+
+    Everything here is called on the main thread.
+
+    Parameters
+    ----------
+    viewer
+        Where results go; held weakly.
+    source
+        What is worked on.
+    make_plan
+        Returns the plan, or raises what is wrong with the input; called in the worker thread.
+    preview
+        Whether this is a quick try: its result replaces that of the last try.
+    run
+        What executes a plan; for tests.
+
+    Attributes
+    ----------
+    changed
+        Emitted with the new state.
+    progressed
+        Emitted when the facts changed, 10 times a second at most.
+    finished
+        Emitted when nothing runs any more.
+    """
+
+    changed = Signal(State)
+    progressed = Signal()
+    finished = Signal()
+
+    def __init__(
+        self,
+        viewer: Any,
+        source: Source,
+        make_plan: Callable[[], RunPlan],
+        *,
+        preview: bool = False,
+        run: Callable[[RunPlan, Control], Iterator[Event]] = execute,
+    ) -> None:
+        self.facts = Facts()
+        self.plan: RunPlan | None = None
+        self.error: ReconError | None = None
+        self.details = ""
+        self.layers: list[Image] = []
+        self.preview = preview
+        self.source = source
+        self._state = State.PREVIEWING if preview else State.RUNNING
+        self._end = State.READY  # unless an event says otherwise, it was ended from outside
+        self._viewer = weakref.ref(unwrap(viewer))
+        # One core is left to the window.
+        control = Control(threads=max(1, (os.cpu_count() or 2) - 1))
+        self._valve = Valve(control)
+        self._live = LiveLayer(self._viewer, source, control)
+        self._events = drive(make_plan, run, self._valve)
+        self._bar: Any = None
+        task = _Task(_pump, self._events)
+        task.title = f"{'preview' if preview else 'reconstruction'} of {source.name!r}"
+        self._worker: Any = create_worker(task, _start_thread=False, _ignore_errors=True)
+        self._worker.yielded.connect(self._on_event)
+        self._worker.errored.connect(self._on_error)
+        self._worker.finished.connect(self._on_finished)
+
+    def start(self) -> Job:
+        """Begin; returns itself."""
+        self._bar = progress(total=0, desc=f"{self.source.name}")
+        self._worker.start()
+        return self
+
+    @property
+    def state(self) -> State:
+        """What the job is doing, and how it ended."""
+        return self._state
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing runs any more."""
+        return not self._state.busy
+
+    def pause(self) -> None:
+        """Hold the work at its next step."""
+        if self._state in (State.RUNNING, State.PREVIEWING):
+            self._valve.pause()
+            self._go(State.PAUSED)
+
+    def resume(self) -> None:
+        """Go on after :meth:`pause`."""
+        if self._state is State.PAUSED:
+            self._valve.resume()
+            self._go(State.PREVIEWING if self.preview else State.RUNNING)
+
+    def stop(self) -> None:
+        """Stop and keep: the best result so far becomes a layer."""
+        if self._state.busy and self._state is not State.STOPPING:
+            self._valve.control.stop()
+            self._valve.resume()
+            self._go(State.STOPPING)
+
+    def discard(self) -> None:
+        """Stop and throw away what is not finished yet; layers that are made already stay."""
+        if self._state.busy:
+            self._valve.abort()
+            self._worker.quit()
+            self._go(State.STOPPING)
+
+    def wait(self, timeout: float | None = None) -> list[Image]:
+        """Return the layers when the work is done; the window stays alive meanwhile.
+
+        Parameters
+        ----------
+        timeout
+            Seconds to wait at most.
+
+        Returns
+        -------
+        list
+            The layers that were added, the baseline's first; empty after :meth:`discard`.
+
+        Raises
+        ------
+        ReconError
+            What ended the work; layers that were reached before are in :attr:`layers`.
+        TimeoutError
+            If it is not done in time; it goes on.
+        """
+        end = None if timeout is None else time.monotonic() + timeout
+        try:
+            while not self.done:
+                if end is not None and time.monotonic() > end:
+                    raise TimeoutError(f"The job is not done after {timeout:g} s.")
+                QApplication.processEvents(QEventLoop.ProcessEventsFlag.AllEvents, 50)
+                time.sleep(0.002)
+        except KeyboardInterrupt:
+            self.discard()
+            raise
+        if self.error is not None:
+            raise self.error
+        return list(self.layers)
+
+    # -- from the worker, on the main thread ---------------------------------------------------
+
+    def _on_event(self, event: Event | None) -> None:
+        if event is None or self._worker is None or self._worker.abort_requested:
+            return
+        if isinstance(event, Progress):
+            self.facts.add(event.steps)
+            self._show_bar()
+        elif isinstance(event, Stage):
+            self.facts.begin(event)
+            self._bar.reset(total=event.total or 0)
+            self._bar.set_description(f"{self.source.name}: {event.name}")
+        elif isinstance(event, Notice):
+            self.facts.notices.append(event)
+        elif isinstance(event, Planned):
+            self.plan = event.plan
+        elif isinstance(event, Preview):
+            self._guarded(self._show_preview, event)
+        elif isinstance(event, Result):
+            self._guarded(self._add_result, event)
+        elif isinstance(event, Failure):
+            self.error, self.details, self._end = event.error, event.details, State.FAILED
+        elif isinstance(event, Done):
+            self._end = State.DONE
+        self.progressed.emit()
+
+    def _show_bar(self) -> None:
+        if self._bar.total != self.facts.total:
+            self._bar.total = self.facts.total
+        self._bar.update(self.facts.step - self._bar.n)
+
+    def _guarded(self, show: Callable[[Any], None], event: Event) -> None:
+        """Show something; if the window is gone, end the work instead."""
+        try:
+            show(event)
+        except RuntimeError:  # what Qt raises for widgets that are deleted
+            self.discard()
+
+    def _offset(self) -> tuple[int, ...]:
+        assert self.plan is not None
+        region = self.plan.config.region
+        return tuple(start for start, _ in region) if region else ()
+
+    def _show_preview(self, event: Preview) -> None:
+        assert self.plan is not None
+        frames = list(self.plan.measurement.leading_indices())
+        entry, _ = self.plan.methods[
+            min(self.facts.part // len(frames), len(self.plan.methods) - 1)
+        ]
+        corner = self._offset() or (0,) * event.image.ndim
+        shown = zip(corner, self.plan.preview_region, strict=True)
+        offset = frames[self.facts.part % len(frames)] + tuple(a + s.start for a, s in shown)
+        self._live.show(event.image, f"{self.source.name} {label_of(entry.key)} (live)", offset)
+
+    def _add_result(self, event: Result) -> None:
+        viewer = self._viewer()
+        self._live.remove()
+        if viewer is None:
+            return
+        name = f"{self.source.name} {event.label}"
+        if self.preview:
+            name += " (preview)"
+            for old in [layer for layer in viewer.layers if _is_preview_of(layer, event.key)]:
+                viewer.layers.remove(old)
+        facts = event.provenance.as_dict()
+        if self.preview:
+            facts["preview"] = True
+        layer = add_layer(
+            viewer,
+            self.source,
+            event.measurement.data,
+            name,
+            offset=self._offset(),
+            provenance=facts,
+        )
+        self.layers.append(layer)
+
+    def _on_error(self, error: Exception) -> None:
+        """Take what even the driver did not catch."""
+        self.error = JobFailedError(f"Something went wrong ({error}). Nothing was lost.")
+        self._end = State.FAILED
+
+    def _on_finished(self) -> None:
+        self._events.close()  # type: ignore[attr-defined]
+        self._worker = None
+        if self._bar is not None:
+            self._bar.close()
+        self._guarded(lambda _: self._live.remove(), Event())
+        self.plan = None  # it holds the data
+        gc.collect()
+        torch = sys.modules.get("torch")
+        if torch is not None and torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        self._go(self._end)
+        self.finished.emit()
+
+    def _go(self, state: State) -> None:
+        self._state = state
+        self.changed.emit(state)
+
+
+def _is_preview_of(layer: Any, key: str) -> bool:
+    facts = layer.metadata.get("selfsup_recon") or {}
+    return bool(facts.get("preview")) and facts.get("method") == key

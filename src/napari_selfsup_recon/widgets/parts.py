@@ -1,0 +1,94 @@
+"""Small parts that the cards share."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QFormLayout,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+
+def describe(widget: QWidget, name: str, tooltip: str) -> QWidget:
+    """Give ``widget`` a name for screen readers and a tooltip; returns it."""
+    widget.setAccessibleName(name)
+    # Rich text wraps; plain tooltips are one endless line.
+    widget.setToolTip(f"<qt>{tooltip}</qt>")
+    return widget
+
+
+def form_layout() -> QFormLayout:
+    """Return rows of label and field that stay usable at the width of a dock."""
+    layout = QFormLayout()
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setHorizontalSpacing(8)
+    layout.setVerticalSpacing(4)
+    layout.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+    layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+    return layout
+
+
+def row(*widgets: QWidget, stretch: bool = False) -> QHBoxLayout:
+    """Return widgets side by side."""
+    layout = QHBoxLayout()
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(4)
+    for widget in widgets:
+        layout.addWidget(widget)
+    if stretch:
+        layout.addStretch(1)
+    return layout
+
+
+def button(text: str, name: str, tooltip: str) -> QPushButton:
+    """Return a described push button."""
+    made = QPushButton(text)
+    made.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+    describe(made, name, tooltip)
+    return made
+
+
+def note(text: str = "") -> QLabel:
+    """Return a wrapped line of secondary text."""
+    label = QLabel(text)
+    label.setWordWrap(True)
+    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    return label
+
+
+class Card(QFrame):
+    """A titled part of the dock.
+
+    Parameters
+    ----------
+    title
+        Heading.
+    parent
+        Qt parent.
+
+    Attributes
+    ----------
+    body
+        Layout that holds what the card shows.
+    """
+
+    def __init__(self, title: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setFrameShape(QFrame.Shape.StyledPanel)
+        self.setAccessibleName(title)
+        heading = QLabel(title)
+        font = heading.font()
+        font.setBold(True)
+        heading.setFont(font)
+        self.heading = heading
+        self.body = QVBoxLayout(self)
+        self.body.setContentsMargins(8, 6, 8, 8)
+        self.body.setSpacing(5)
+        self.body.addWidget(heading)
