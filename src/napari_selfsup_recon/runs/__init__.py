@@ -1,4 +1,8 @@
-"""Floor 5: what a person intends and what the data are, as one frozen snapshot that is executed."""
+"""Floor 5: what a person intends and what the data are, as one frozen snapshot that is executed.
+
+``execute`` is a function of the module of that name: ``from napari_selfsup_recon.runs.execute import
+execute``.
+"""
 
 from napari_selfsup_recon.core.lazy import attach
 
@@ -11,6 +15,5 @@ __getattr__, __dir__ = attach(
         "resolve": ".plan",
         "Control": ".control",
         "Result": ".result",
-        "execute": ".execute",
     },
 )

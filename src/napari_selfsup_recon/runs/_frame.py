@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import closing
+from copy import copy
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, cast
@@ -53,7 +54,7 @@ def run_classical(
                 if frame.previews.due:
                     yield frame.previews.event(frame.previews.crop(event.image), event.step)
             else:
-                steps = event.index if isinstance(event, Step) else steps
+                steps = event.index if isinstance(event, Step) and event.finished else steps
                 yield event
             if frame.control.stopping and shown is not None:
                 return Outcome(frame.index, _image(shown[0], frame), shown[1], shown[1], "stopped")
@@ -86,7 +87,7 @@ def run_learned(
         return None
     yield Stage("Reconstructing", None, frame.part, frame.parts)
     try:
-        image = _image(method.reconstruct(frame.measured.copy()), frame)
+        image = yield from _reconstruct(method, frame)
     except Exception:
         if error is None:
             raise
@@ -97,7 +98,7 @@ def run_learned(
         steps=progress.steps,
         best_step=progress.best_step,
         reason=progress.reason,
-        score=progress.best_score,
+        scores=getattr(method, "scores", {}) or progress.scores,
         model=method if keep_model else None,
         error=error,
     )
@@ -109,6 +110,10 @@ class _Progress:
     best_step: int = 0
     best_score: float | None = None
     reason: str = "finished"
+
+    @property
+    def scores(self) -> dict[str, float]:
+        return {} if self.best_score is None else {"chosen": self.best_score}
 
     def take(self, event: Event) -> None:
         if isinstance(event, Step) and event.finished:
@@ -136,8 +141,26 @@ def _train(
                 return
             if isinstance(event, Step) and event.finished and previews.due:
                 began = perf_counter()
-                image = method.reconstruct(previews.crop(frame.measured).copy())
+                image = _quick(method).reconstruct(previews.crop(frame.measured).copy())
                 yield previews.event(image, event.index, began=began)
+
+
+def _reconstruct(method: LearnedMethod, frame: Frame) -> Generator[Event, None, FloatImage]:
+    with closing(cast(Any, method.run(frame.measured.copy()))) as events:
+        for event in events:
+            if isinstance(event, Done):
+                return _image(event.result, frame)
+            yield event
+    raise JobFailedError(f"{type(method).__name__} ended without a result.")
+
+
+def _quick(method: LearnedMethod) -> LearnedMethod:
+    """Return the method without the averaging over orientations, which costs many times as much."""
+    if not getattr(method.options, "ensemble", False):
+        return method
+    quick = copy(method)
+    quick.options = method.options.model_copy(update={"ensemble": False})
+    return quick
 
 
 def _image(image: Any, frame: Frame) -> FloatImage:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
+from inspect import signature
 from time import perf_counter
 from typing import Any
 
@@ -13,6 +14,7 @@ from napari_selfsup_recon.core.events import Done, Event, Notice, Stage, Step
 from napari_selfsup_recon.core.measurement import FloatImage, Measurement
 from napari_selfsup_recon.core.options import Options
 from napari_selfsup_recon.core.registry import Entry
+from napari_selfsup_recon.methods.base import Method
 from napari_selfsup_recon.physics.base import Physics
 from napari_selfsup_recon.physics.blur import Blur
 from napari_selfsup_recon.physics.identity import Identity
@@ -91,7 +93,7 @@ class Job:
         parts = len(self.frames) * len(self.plan.methods)
         total = getattr(options, "steps", None) or getattr(options, "iterations", None)
         yield Stage(entry.label, total if isinstance(total, int) else None, part, parts)
-        method = entry.load_method()(self._physics(), options)
+        method = self._build(entry, options)
         frame = Frame(index, measured, self.control, self._previews(), part, parts)
         run = run_learned if entry.learned else run_classical
         outcome = yield from run(method, frame, keep_model=self.keep_models)
@@ -103,6 +105,13 @@ class Job:
             ):
                 yield Notice(f"{entry.label}{where}: {doubt}", "warning")
         return outcome
+
+    def _build(self, entry: Entry, options: Options) -> Method:
+        kind: type[Method] = entry.load_method()
+        facts: dict[str, Any] = {}
+        if "voxel_size" in signature(kind).parameters:
+            facts["voxel_size"] = self.plan.measurement.spatial_scale
+        return kind(self._physics(), options, **facts)
 
     def _physics(self) -> Physics:
         shape = self.plan.measurement.spatial_shape

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,6 @@ class Outcome:
     steps: int
     best_step: int
     reason: str
-    score: float | None = None
+    scores: Mapping[str, float] = field(default_factory=dict)
     model: Any = None
     error: Exception | None = None

@@ -30,9 +30,10 @@ def provenance(
     for key in ("region", "frames"):
         source[key] = plan.config.model_dump(mode="json")[key]
     scores = {
-        "held_out" + (f" {list(o.index)}" if len(outcomes) > 1 else ""): o.score
+        name + (f" {list(o.index)}" if len(outcomes) > 1 else ""): float(score)
         for o in outcomes
-        if o.score is not None and isfinite(o.score)
+        for name, score in o.scores.items()
+        if isfinite(score)
     }
     reasons = [o.reason for o in outcomes]
     return Provenance(

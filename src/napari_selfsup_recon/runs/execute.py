@@ -57,10 +57,10 @@ def execute(
     with _threads(control.threads):
         try:
             yield from Job(plan, control, device, keep_models).run()
+        except ReconError:
+            raise
         except Exception as error:
-            raise _as_user_error(error, device.type) from (
-                None if isinstance(error, ReconError) else error
-            )
+            raise _as_user_error(error, device.type) from error
         finally:
             _release(device.type)
 

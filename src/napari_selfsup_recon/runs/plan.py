@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -14,14 +14,12 @@ from napari_selfsup_recon.core.memory import readable_bytes
 from napari_selfsup_recon.core.options import Options
 from napari_selfsup_recon.core.registry import Entry
 from napari_selfsup_recon.methods.registry import METHODS
+from napari_selfsup_recon.physics.psf import Finding
 from napari_selfsup_recon.runs._memory import check_device, device_memory, memory_needed
 from napari_selfsup_recon.runs._psf import choose_psf
 from napari_selfsup_recon.runs._selection import part_of, preview_slices
 from napari_selfsup_recon.runs._words import validate
 from napari_selfsup_recon.runs.config import RunConfig
-
-if TYPE_CHECKING:
-    from napari_selfsup_recon.physics.psf import Finding
 
 
 @dataclass(frozen=True, eq=False)
