@@ -1,0 +1,168 @@
+"""Lucy-Richardson: the classic way to sharpen, in seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from time import perf_counter
+from typing import Any, ClassVar
+
+import numpy as np
+from torch import Tensor
+
+from napari_selfsup_recon.core.errors import InputError
+from napari_selfsup_recon.core.events import Done, Event, Preview, Step
+from napari_selfsup_recon.core.measurement import FloatImage
+from napari_selfsup_recon.core.options import Options
+from napari_selfsup_recon.methods.base import ClassicalMethod, as_tensor
+from napari_selfsup_recon.methods.richardson_lucy._iteration import Iteration
+from napari_selfsup_recon.methods.richardson_lucy.options import RichardsonLucyOptions
+from napari_selfsup_recon.physics.base import Physics
+from napari_selfsup_recon.physics.blur import Blur
+from napari_selfsup_recon.physics.noise import Noise
+from napari_selfsup_recon.training.device import memory_guard, pick_device
+
+_EVENT_EVERY = 0.2
+_PREVIEW_EVERY = 1.0
+
+
+class RichardsonLucy(ClassicalMethod):
+    r"""Lucy-Richardson deconvolution.
+
+    .. math:: x \leftarrow \frac{x}{A^T 1} \, A^T \frac{y}{A x + b}
+
+    It climbs the likelihood of photon noise and keeps the image non-negative. What lies beyond the
+    edge of the measurement is part of the image where the physics says so
+    (``Blur(..., boundary="extended")``), so that nothing piles up at the border; voxels that the
+    measurement hardly sees stay dark. The iteration starts from a flat image. Noise grows with the
+    iterations: stop early.
+
+    Parameters
+    ----------
+    physics
+        Any operator with non-negative entries, for example ``Blur`` or ``Identity``.
+    options
+        :class:`RichardsonLucyOptions`.
+    noise
+        Not used.
+
+    Raises
+    ------
+    InputError
+        If the PSF of a blur has negative values.
+
+    Notes
+    -----
+    Negative values of the measurement count as zero. Values and results are in the grey values of
+    the measurement; the result is what the measurement would be without blur and ``background``.
+
+    References
+    ----------
+    Richardson, J. Opt. Soc. Am. 62 (1972). Lucy, Astron. J. 79 (1974). Boundary: Bertero and
+    Boccacci, Astron. Astrophys. 437 (2005). Momentum: Wang and Miller, IEEE Trans. Image Process.
+    23 (2014).
+    """
+
+    key: ClassVar[str] = "richardson-lucy"
+    options_type: ClassVar[type[Options]] = RichardsonLucyOptions
+    options: RichardsonLucyOptions
+
+    def __init__(
+        self,
+        physics: Physics,
+        options: RichardsonLucyOptions | None = None,
+        *,
+        noise: Noise | None = None,
+    ) -> None:
+        super().__init__(physics, options, noise=noise)
+        if isinstance(physics, Blur) and physics.psf.min() < 0:
+            raise InputError(
+                f"The PSF has negative values (down to {physics.psf.min():.3g}); light cannot be "
+                "negative.",
+                hint="Subtract its background with psf.prepare, or clip it at 0.",
+            )
+
+    def run(self, y: Any) -> Iterator[Event]:
+        """Reconstruct one measurement.
+
+        Parameters
+        ----------
+        y
+            NumPy array or tensor of ``measurement_shape`` (leading axes of length 1 are fine).
+
+        Yields
+        ------
+        Event
+            A ``Step`` after each iteration, and at least every 0.2 s or so also within one that
+            takes longer (``finished=False``); its ``details["divergence"]`` is the misfit per
+            voxel. A ``Preview`` (the whole field of view) after the first iteration and then about
+            once a second. Last ``Done`` with the result, float32 NumPy.
+
+        Raises
+        ------
+        InputError
+            If the shape does not fit the physics, values are not finite, or there is more than one
+            measurement.
+        """
+        item = self._item(y)
+        with memory_guard(pick_device(self.options.device)):
+            yield from self._run(item)
+
+    def _estimate(self, y: Tensor) -> Tensor:
+        work = self._start(y)
+        for _ in range(self.options.iterations):
+            for _ in work.step():
+                pass
+        return self._result(work)[None, None].to(y.device)
+
+    def _item(self, y: Any) -> Tensor:
+        items = as_tensor(y, len(self.physics.measurement_shape))
+        if len(items) != 1:
+            raise InputError(
+                f"One measurement is expected, but {len(items)} were given.",
+                hint="Use reconstruct(y), which takes any number.",
+            )
+        return items
+
+    def _start(self, y: Tensor) -> Iteration:
+        wanted, given = self.physics.measurement_shape, tuple(y.shape[2:])
+        if given != wanted:
+            raise InputError(
+                f"The measurement has shape {given}, the physics is for {wanted}.",
+                hint="Build the physics for the shape of the measurement.",
+            )
+        item = y[0, 0].to(pick_device(self.options.device))
+        background = self.options.background
+        if background > 0 and not bool((item > background).any()):
+            raise InputError(
+                f"The background {background:g} is above every voxel of the measurement.",
+                hint="Give a smaller background.",
+            )
+        return Iteration(
+            self.physics, item, background=background, accelerate=self.options.acceleration
+        )
+
+    def _run(self, y: Tensor) -> Iterator[Event]:
+        total = self.options.iterations
+        began = spoken = perf_counter()
+        work = self._start(y)
+        shown = -_PREVIEW_EVERY
+        while work.count < total:
+            for _ in work.step():
+                if perf_counter() - spoken > _EVENT_EVERY:
+                    yield Step(work.count, total, finished=False)
+                    spoken = perf_counter()
+            left = (perf_counter() - began) / work.count * (total - work.count)
+            yield Step(
+                work.count, total, seconds_left=left, details={"divergence": work.divergence}
+            )
+            spoken = perf_counter()
+            if work.count < total and spoken - shown >= _PREVIEW_EVERY:
+                yield Preview(self._numpy(work), work.count)
+                shown = perf_counter()
+        yield Done(self._numpy(work), work.count)
+
+    def _result(self, work: Iteration) -> Tensor:
+        return self.physics.field_of_view(work.estimate[None, None])[0, 0]
+
+    def _numpy(self, work: Iteration) -> FloatImage:
+        return np.array(self._result(work).cpu().numpy(), dtype=np.float32, order="C")
