@@ -29,7 +29,10 @@ def exhaust(work: Generator[Any, None, Any]) -> tuple[list[Any], Any]:
 
 
 @given(
-    n=st.integers(1, 90), core=st.integers(1, 40), halo=st.integers(0, 20), m=st.sampled_from([1, 4])
+    n=st.integers(1, 90),
+    core=st.integers(1, 40),
+    halo=st.integers(0, 20),
+    m=st.sampled_from([1, 4]),
 )
 def test_every_pixel_is_kept_exactly_once(n: int, core: int, halo: int, m: int) -> None:
     count = np.zeros((n, n), int)
@@ -66,11 +69,14 @@ def test_arrays_of_every_kind() -> None:
     y = np.random.default_rng(0).random((2, 3, 8, 9)).astype(np.float32)
     kept = y.copy()
     result = map_items(double, y, 2)
-    assert isinstance(result, np.ndarray) and np.array_equal(result, 2 * y)
+    assert isinstance(result, np.ndarray)
+    assert np.array_equal(result, 2 * y)
     tensor = map_items(double, torch.from_numpy(y), 2)
-    assert isinstance(tensor, torch.Tensor) and torch.equal(tensor, 2 * torch.from_numpy(y))
+    assert isinstance(tensor, torch.Tensor)
+    assert torch.equal(tensor, 2 * torch.from_numpy(y))
     lazy = map_items(double, da.from_array(y, chunks=(1, 2, 4, 9)), 2)
-    assert isinstance(lazy, da.Array) and np.array_equal(lazy.compute(), 2 * y)
+    assert isinstance(lazy, da.Array)
+    assert np.array_equal(lazy.compute(), 2 * y)
     source = zarr.array(y, chunks=(1, 1, 8, 9))
     out = zarr.zeros(y.shape, chunks=(1, 1, 8, 9), dtype="f4")
     assert map_items(double, source, 2, out=out) is out

@@ -109,7 +109,8 @@ def test_a_loss_that_is_not_a_number_rolls_back_to_the_best_weights() -> None:
     loop = Loop(trainee, LoopSettings(steps=200, score_every=20, grace=100))
     seen = events(loop)
     notices = [e for e in seen if isinstance(e, Notice)]
-    assert len(notices) == 1 and "going on from step" in notices[0].message
+    assert len(notices) == 1
+    assert "going on from step" in notices[0].message
     assert trainee.begun == [0, 1]
     assert loop.best_score < 0.1
     assert loop.done == 200
@@ -120,7 +121,8 @@ def test_an_early_failure_starts_again() -> None:
     loop = Loop(trainee, LoopSettings(steps=100, score_every=20))
     seen = events(loop)
     assert any("starting again" in e.message for e in seen if isinstance(e, Notice))
-    assert loop.done == 100 and loop.best_score < 0.1
+    assert loop.done == 100
+    assert loop.best_score < 0.1
 
 
 def test_a_collapsed_run_is_found_and_restarted() -> None:

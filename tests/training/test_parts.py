@@ -13,35 +13,44 @@ from napari_selfsup_recon.core.errors import InputError, OutOfMemoryError
 from napari_selfsup_recon.training.averaging import AveragedModel
 from napari_selfsup_recon.training.device import memory_guard, pick_device
 from napari_selfsup_recon.training.micro import MicroBatch
-from napari_selfsup_recon.training.scaling import Scaling, estimate_scaling, noise_level
+from napari_selfsup_recon.training.scaling import (
+    Scaling,
+    estimate_scaling,
+    noise_facts,
+    noise_level,
+)
 from napari_selfsup_recon.training.schedule import warm_cosine
 
 CPU = torch.device("cpu")
 
 
 @given(
-    low=st.floats(-1e4, 1e4), span=st.floats(1e-2, 1e5), values=st.lists(st.floats(0, 1), min_size=1)
+    low=st.floats(-1e4, 1e4),
+    span=st.floats(1e-2, 1e5),
+    values=st.lists(st.floats(0, 1), min_size=1),
 )
 def test_scaling_is_inverted_exactly(low: float, span: float, values: list[float]) -> None:
     scaling = Scaling(low, low + span)
     y = torch.tensor(values, dtype=torch.float64) * span + low
-    assert torch.allclose(scaling.invert(scaling.apply(y)), y, rtol=1e-9, atol=1e-9 * (abs(low) + span))
+    assert torch.allclose(
+        scaling.invert(scaling.apply(y)), y, rtol=1e-9, atol=1e-9 * (abs(low) + span)
+    )
 
 
 def test_the_zero_level_of_a_clipped_image_is_where_it_clips() -> None:
     y = torch.randn(1, 1, 64, 64, generator=torch.Generator().manual_seed(0)).clamp_min(0)
-    scaling = estimate_scaling(y)
-    assert scaling.low == 0 and scaling.clips
+    scaling = estimate_scaling(y, noise_facts(y))
+    assert scaling.low == 0
 
 
 def test_the_zero_level_of_a_camera_is_near_its_offset() -> None:
     generator = torch.Generator().manual_seed(0)
     y = 100 + 5 * torch.randn(1, 1, 128, 128, generator=generator)
     y[..., 40:80, 40:80] += 400
-    scaling = estimate_scaling(y)
-    assert not scaling.clips
-    assert abs(scaling.low - 100) < 8 and abs(scaling.high - 505) < 15
-    assert estimate_scaling(y, background=90.0).low == 90.0
+    scaling = estimate_scaling(y, noise_facts(y))
+    assert abs(scaling.low - 100) < 8
+    assert abs(scaling.high - 505) < 15
+    assert estimate_scaling(y, noise_facts(y), background=90.0).low == 90.0
 
 
 @pytest.mark.parametrize("sigma", [0.05, 0.3])
@@ -56,8 +65,10 @@ def test_the_noise_level_ignores_outliers_and_smooth_structure(sigma: float) -> 
 def test_the_learning_rate_warms_up_peaks_and_falls() -> None:
     rates = [warm_cosine(i, 500) for i in range(500)]
     peak = int(np.argmax(rates))
-    assert 25 <= peak <= 31 and rates[peak] == pytest.approx(1.0)
-    assert rates[0] < 0.05 and rates[-1] < 0.03
+    assert 25 <= peak <= 31
+    assert rates[peak] == pytest.approx(1.0)
+    assert rates[0] < 0.05
+    assert rates[-1] < 0.03
     assert all(a >= b for a, b in zip(rates[peak:], rates[peak + 1 :], strict=False))
     assert warm_cosine(0, 1) == 1.0
 
@@ -116,3 +127,19 @@ def test_micro_batches_shrink_on_a_slow_accelerator() -> None:
     micro._began -= 1.0
     micro.end()
     assert micro.size == 3
+
+
+def test_clipping_is_told_from_photons() -> None:
+    generator = torch.Generator().manual_seed(0)
+    x = torch.rand(1, 1, 128, 128, generator=generator)
+    clipped = (x - 0.5 + 0.1 * torch.randn(x.shape, generator=generator)).clamp(0, 1)
+    facts = noise_facts(clipped)
+    assert facts.clipped_low == 0
+    assert not facts.coarse
+    assert facts.clipped_high is None
+    photons = torch.poisson(2 * x, generator=generator)
+    facts = noise_facts(photons)
+    assert facts.coarse
+    assert facts.clipped_low is None
+    assert 0.5 < facts.sigma < 2
+    assert noise_facts(100 + 10 * torch.randn(x.shape, generator=generator)).clipped_low is None

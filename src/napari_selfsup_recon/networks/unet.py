@@ -10,8 +10,9 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate, pad
 
 from napari_selfsup_recon.core.indexing import spatial
+from napari_selfsup_recon.networks.planes import PlaneConv3d
 
-_CONV = {2: nn.Conv2d, 3: nn.Conv3d}
+_POINTWISE = {2: nn.Conv2d, 3: nn.Conv3d}
 _POOL = {2: nn.functional.avg_pool2d, 3: nn.functional.avg_pool3d}
 SLOPE = 0.1
 
@@ -84,7 +85,7 @@ class UNet(nn.Module):
         for width in reversed(widths[:-1]):
             self.up.append(_Block(ndim, before + width, width))
             before = width
-        self.head = _CONV[ndim](before, channels_out, 1)
+        self.head = _POINTWISE[ndim](before, channels_out, 1)
 
     @property
     def multiple(self) -> tuple[int, ...]:
@@ -137,8 +138,8 @@ class _Block(nn.Module):
         super().__init__()
         self.layers = nn.ModuleList(
             [
-                _CONV[ndim](channels_in, width, 3, padding=1, padding_mode="zeros"),
-                _CONV[ndim](width, width, 3, padding=1, padding_mode="zeros"),
+                _convolution(ndim, channels_in, width),
+                _convolution(ndim, width, width),
             ]
         )
 
@@ -146,6 +147,12 @@ class _Block(nn.Module):
         for layer in self.layers:
             x = nn.functional.leaky_relu(layer(x), SLOPE, inplace=True)
         return x
+
+
+def _convolution(ndim: int, channels_in: int, channels_out: int) -> nn.Module:
+    if ndim == 3:
+        return PlaneConv3d(channels_in, channels_out)
+    return nn.Conv2d(channels_in, channels_out, 3, padding=1)
 
 
 def initialise(network: nn.Module, generator: torch.Generator) -> None:

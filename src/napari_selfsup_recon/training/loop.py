@@ -137,7 +137,7 @@ class Loop:
         if score < self.best_score:
             self.best_score, self.best_step = score, self.done
             self.best_weights = self.average.weights()
-        if self.done >= min(self.settings.grace, self.settings.steps) and not self._usable:
+        if self.done >= self.settings.grace and not self._usable:
             return "the network answers with a constant"
         return ""
 

@@ -31,7 +31,7 @@ class TrainingOptions(Options):
         description="auto: bfloat16 on GPUs that have it, float32 elsewhere.",
     )
     learning_rate: float = option(
-        1e-3,
+        2e-3,
         gt=0,
         le=1,
         title="Learning rate",
@@ -47,7 +47,7 @@ class TrainingOptions(Options):
         description="Stop after this many steps without a better held-out score.",
     )
     crop: int = option(
-        192,
+        128,
         ge=16,
         title="Crop",
         unit="pixels",

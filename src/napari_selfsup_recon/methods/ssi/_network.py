@@ -3,48 +3,55 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import expm1, log
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import softplus
 
+from napari_selfsup_recon.networks.clamp import open_clamp
 from napari_selfsup_recon.networks.unet import UNet, initialise
 
-_SHARPNESS = 10.0
+
+@dataclass(frozen=True)
+class Statistics:
+    """Mean and spread of the scaled measurement, and the limits of the image."""
+
+    mean: float
+    spread: float
+    low: float | None = None
+    high: float | None = None
 
 
 class Inverse(nn.Module):
-    """A U-Net whose output is an image: positive where light is counted.
+    """A U-Net whose output is an image inside its limits.
 
-    Positivity is a smooth fact of the output (softplus), not a clamp: nowhere does the gradient
-    vanish altogether, and the first output is the mean of the image.
+    It sees the measurement with mean zero and spread one, and its first answer is the mean. The
+    limits (no negative light) are facts of the output, through a clamp that never traps.
     """
 
     def __init__(
         self,
         ndim: int,
         *,
-        width: int,
+        widths: Sequence[int],
         pooling: Sequence[Sequence[int]],
-        positive: bool,
-        mean: float,
+        statistics: Statistics,
         generator: torch.Generator,
     ) -> None:
         super().__init__()
-        widths = [width, 2 * width, 4 * width, 4 * width][: len(pooling) + 1]
-        self.net = UNet(ndim, widths=widths, pooling=pooling)
-        self.positive = positive
+        self.net = UNet(ndim, widths=widths[: len(pooling) + 1], pooling=pooling)
+        self.statistics = statistics
         initialise(self.net, generator)
         with torch.no_grad():
             self.net.head.weight.mul_(0.1)
-            start = max(mean, 0.01)
-            if positive:
-                start = log(expm1(_SHARPNESS * start)) / _SHARPNESS
-            assert self.net.head.bias is not None
-            self.net.head.bias.fill_(start)
 
     def forward(self, y: Tensor) -> Tensor:
         """Map scaled measurements ``(batch, 1, *spatial)`` to images of the same shape."""
-        z: Tensor = self.net(y).float()
-        return softplus(z, beta=_SHARPNESS) if self.positive else z
+        facts = self.statistics
+        z: Tensor = self.net((y - facts.mean) / facts.spread).float()
+        x = z * facts.spread + facts.mean
+        if facts.low is None and facts.high is None:
+            return x
+        infinity = float("inf")
+        low = -infinity if facts.low is None else facts.low
+        return open_clamp(x, low, infinity if facts.high is None else facts.high)

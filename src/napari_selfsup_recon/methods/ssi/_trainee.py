@@ -9,29 +9,32 @@ import torch
 from torch import Tensor, nn
 
 from napari_selfsup_recon.core.random import torch_generator
-from napari_selfsup_recon.losses.robust import huber, masked_mean
+from napari_selfsup_recon.losses.censored import censored_huber
+from napari_selfsup_recon.losses.robust import masked_mean
 from napari_selfsup_recon.methods.ssi._crops import Crop
 from napari_selfsup_recon.methods.ssi._problem import Problem, Views
 from napari_selfsup_recon.methods.ssi._symmetry import Orientation
 from napari_selfsup_recon.methods.ssi.options import SSIOptions
 from napari_selfsup_recon.training.device import autocast
 from napari_selfsup_recon.training.micro import MicroBatch
+from napari_selfsup_recon.training.scaling import NoiseFacts
 from napari_selfsup_recon.training.schedule import warm_cosine
 from napari_selfsup_recon.training.trainee import Trainee, Work
 
 _SCORING_WINDOWS = 8
 _CLIP = 1.0
+_OUTLIER = 8.0
 
 
 class SSITrainee(Trainee):
     r"""Minimise the error of the re-blurred answer on hidden pixels.
 
     .. math:: \min_\theta \; \mathbb{E}_M \frac{1}{|M|} \sum_{i \in M}
-              \rho\big( (A f_\theta(\tilde y_M))_i - y_i \big)
+              \ell\big( (A f_\theta(\tilde y_M))_i, y_i \big)
 
     where :math:`\tilde y_M` is the measurement with the pixels M filled from their neighbours, A
-    the physics and :math:`\rho` the Huber (or squared) loss: J-invariance of Kobayashi et al. 2020,
-    normalised by the number of hidden pixels.
+    the physics and :math:`\ell` the censored Huber (or squared) loss: J-invariance of Kobayashi et
+    al. 2020, normalised by the number of hidden pixels.
     """
 
     def __init__(
@@ -41,13 +44,16 @@ class SSITrainee(Trainee):
         *,
         build: Callable[[int], nn.Module],
         turns: list[Orientation],
-        delta: float,
+        noise: NoiseFacts,
+        gain: float,
     ) -> None:
         self.problem = problem
         self.options = options
         self._build = build
         self._turns = turns
-        self._delta = delta
+        self._noise = noise
+        self._gain = gain
+        self._robust = options.loss == "robust" or (options.loss == "auto" and not noise.coarse)
         voxels = 1
         for n in problem.canvas.size:
             voxels *= n
@@ -105,7 +111,8 @@ class SSITrainee(Trainee):
         values = torch.cat([view.target[view.asked] for view in views])
         if not len(values):
             return float("inf")
-        return float(self._penalty(values - values.median()).mean())
+        middle = values.median() if self._robust else values.mean()
+        return float(self._capped(middle.expand_as(values), values).mean())
 
     def state(self) -> dict[str, Any]:
         """Return the optimiser's state and the size of the micro-batches."""
@@ -121,10 +128,19 @@ class SSITrainee(Trainee):
         with autocast(seen.device, self.options.precision):
             image = model(seen)
         image = image.float() if turn is None else turn.undo(image.float())
-        predicted = views.physics.A(image)
-        return masked_mean(self._penalty(predicted - views.target), views.asked)
+        predicted = views.physics.A(image) / self._gain
+        penalty = self._penalty if model.training else self._capped
+        return masked_mean(penalty(predicted, views.target), views.asked)
 
-    def _penalty(self, residual: Tensor) -> Tensor:
-        if self.options.loss == "huber":
-            return huber(residual, self._delta)
-        return residual.square() / 2
+    def _penalty(self, mean: Tensor, y: Tensor) -> Tensor:
+        noise = self._noise
+        if not self._robust:
+            return ((mean - y) / noise.sigma).square() / 2
+        return censored_huber(
+            mean, y, sigma=noise.sigma, low=noise.clipped_low, high=noise.clipped_high
+        )
+
+    def _capped(self, mean: Tensor, y: Tensor) -> Tensor:
+        """Return the penalty for scores: single outliers must not decide."""
+        penalty = self._penalty(mean, y)
+        return penalty.clamp_max(_OUTLIER) if self._robust else penalty

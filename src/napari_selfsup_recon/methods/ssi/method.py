@@ -17,7 +17,7 @@ from napari_selfsup_recon.core.random import torch_generator
 from napari_selfsup_recon.inference.tiles import tiled
 from napari_selfsup_recon.methods.base import LearnedMethod, as_tensor
 from napari_selfsup_recon.methods.ssi._crops import mirror
-from napari_selfsup_recon.methods.ssi._network import Inverse
+from napari_selfsup_recon.methods.ssi._network import Inverse, Statistics
 from napari_selfsup_recon.methods.ssi._problem import Problem
 from napari_selfsup_recon.methods.ssi._symmetry import Orientation, symmetries
 from napari_selfsup_recon.methods.ssi._trainee import SSITrainee
@@ -28,8 +28,10 @@ from napari_selfsup_recon.physics.blur import Blur
 from napari_selfsup_recon.physics.noise import Noise
 from napari_selfsup_recon.training.device import autocast, pick_device
 from napari_selfsup_recon.training.loop import Loop, LoopSettings
-from napari_selfsup_recon.training.scaling import Scaling, estimate_scaling, noise_level
+from napari_selfsup_recon.training.scaling import Scaling, estimate_scaling, noise_facts
 
+_FACTS = ("scaling", "gain", "pooling", "statistics")
+_WIDTHS = (1, 3, 6, 6)
 _TILE = {2: (512, 512), 3: (32, 128, 128)}
 
 
@@ -156,7 +158,7 @@ class SSI(LearnedMethod):
         """Rebuild a trained method."""
         assert isinstance(options, SSIOptions)
         method = cls(physics, options, voxel_size=tuple(facts["voxel_size"]))
-        method._facts = {key: facts[key] for key in ("scaling", "gain", "pooling", "mean")}
+        method._facts = {key: facts[key] for key in _FACTS}
         method.scores, method.best_step = dict(facts["scores"]), int(facts["best_step"])
         model = method._build(0)
         model.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in arrays.items()})
@@ -174,8 +176,9 @@ class SSI(LearnedMethod):
 
     def _prepare(self, y: Tensor) -> SSITrainee:
         options = self.options
-        scaling = estimate_scaling(y, background=options.background)
+        scaling = estimate_scaling(y, noise_facts(y), background=options.background)
         scaled = scaling.apply(y).to(self.device)
+        noise = noise_facts(scaled)
         ones = torch.ones(1, 1, *self._physics.image_shape)
         gain = float(self._physics.A(ones).mean())
         window = (options.crop_z, options.crop, options.crop)[-self._ndim :]
@@ -192,8 +195,13 @@ class SSI(LearnedMethod):
         self._facts = {
             "scaling": scaling.as_dict(),
             "gain": gain,
-            "pooling": pooling_factors(self.voxel_size, size, 4),
-            "mean": float(scaled.mean()) / gain,
+            "pooling": pooling_factors(self.voxel_size, size, len(_WIDTHS)),
+            "statistics": {
+                "mean": float(scaled.mean()),
+                "spread": float(scaled.std()),
+                "low": 0.0 if options.positive else None,
+                "high": None if options.maximum is None else scaling.apply_value(options.maximum),
+            },
         }
         square = size[-1] == size[-2]
         return SSITrainee(
@@ -201,16 +209,16 @@ class SSI(LearnedMethod):
             options,
             build=self._build,
             turns=[turn for turn in self._turns if square or not turn.transpose],
-            delta=1.5 * noise_level(scaled),
+            noise=noise,
+            gain=gain,
         )
 
     def _build(self, attempt: int) -> nn.Module:
         return Inverse(
             self._ndim,
-            width=self.options.width,
+            widths=[round(self.options.width * factor) for factor in _WIDTHS],
             pooling=self._facts["pooling"],
-            positive=self.options.positive,
-            mean=self._facts["mean"],
+            statistics=Statistics(**self._facts["statistics"]),
             generator=torch_generator(self.options.seed, "weights", attempt),
         ).to(self.device)
 
@@ -269,7 +277,7 @@ class SSI(LearnedMethod):
                     total += end.value
                     break
                 yield index * count + done, len(turns) * count
-        image = scaling.invert(total / len(turns), self._facts["gain"])
+        image = scaling.invert(total / len(turns)) / self._facts["gain"]
         inner = tuple(slice(b, b + n) for b, n in zip(before, y.shape[2:], strict=True))
         return image[spatial(inner)]
 

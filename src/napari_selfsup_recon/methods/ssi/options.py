@@ -20,7 +20,7 @@ class SSIOptions(TrainingOptions):
         description="Depth of the training crops of volumes.",
     )
     mask_fraction: float = option(
-        0.04,
+        0.1,
         gt=0,
         le=0.5,
         title="Hidden pixels",
@@ -36,11 +36,12 @@ class SSIOptions(TrainingOptions):
         description="Share of the pixels that is never trained on; half of it chooses the best "
         "step, the other half gives the score that is shown at the end.",
     )
-    loss: Literal["huber", "squared"] = option(
-        "huber",
+    loss: Literal["auto", "robust", "squared"] = option(
+        "auto",
         title="Loss",
         advanced=True,
-        description="Huber ignores outliers (hot pixels); squared suits clean Gaussian noise.",
+        description="Robust ignores hot pixels and understands values that the detector cut off; "
+        "squared suits a handful of photons per pixel. auto looks at the grey levels.",
     )
     positive: bool = option(
         True,
@@ -55,8 +56,15 @@ class SSIOptions(TrainingOptions):
         advanced=True,
         description="Grey value without light (camera offset); None estimates it.",
     )
+    maximum: float | None = option(
+        None,
+        title="Maximum",
+        unit="grey values",
+        advanced=True,
+        description="Largest value the image can have, where one is known (1 for reflectance).",
+    )
     width: int = option(
-        24,
+        16,
         ge=4,
         le=256,
         title="Width",
