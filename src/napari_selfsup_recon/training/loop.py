@@ -12,6 +12,7 @@ from torch import Tensor
 
 from napari_selfsup_recon.core.errors import UnstableTrainingError
 from napari_selfsup_recon.core.events import Checkpoint, Done, Event, Notice, Step
+from napari_selfsup_recon.core.generators import relay
 from napari_selfsup_recon.training.averaging import AveragedModel
 from napari_selfsup_recon.training.trainee import Trainee, Work, copied
 
@@ -122,12 +123,8 @@ class Loop:
 
     def _pieces(self, work: Work) -> Generator[Event, None, float]:
         """Run work piece by piece with an event between; returns its number."""
-        while True:
-            try:
-                next(work)
-            except StopIteration as end:
-                return float(end.value)
-            yield Step(self.done, self.settings.steps, finished=False)
+        between = Step(self.done, self.settings.steps, finished=False)
+        return (yield from relay(work, lambda _: between))
 
     def _look(self, score: float) -> str:
         """Take a held-out score into account; return what is wrong, if anything."""

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from napari_selfsup_recon.core.errors import InputError
 from napari_selfsup_recon.core.events import Done, Event, Notice, Step
+from napari_selfsup_recon.core.generators import exhaust, relay
 from napari_selfsup_recon.core.indexing import spatial
 from napari_selfsup_recon.core.options import Options
 from napari_selfsup_recon.core.random import torch_generator
@@ -126,14 +127,8 @@ class SSI(LearnedMethod):
             ``spatial`` array of any size.
         """
         tensor = as_tensor(y, self._ndim)
-        pieces = self._pieces(tensor)
-        while True:
-            try:
-                done, total = next(pieces)
-            except StopIteration as end:
-                yield Done(result=end.value[0, 0].cpu().numpy(), step=self.best_step)
-                return
-            yield Step(done, total)
+        image = yield from relay(self._pieces(tensor), lambda progress: Step(*progress))
+        yield Done(result=image[0, 0].cpu().numpy(), step=self.best_step)
 
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray[Any, Any]]]:
         """Return facts and weights for saving."""
@@ -166,13 +161,7 @@ class SSI(LearnedMethod):
         return method
 
     def _estimate(self, y: Tensor) -> Tensor:
-        pieces = self._pieces(y)
-        while True:
-            try:
-                next(pieces)
-            except StopIteration as end:
-                result: Tensor = end.value
-                return result
+        return exhaust(self._pieces(y))
 
     def _prepare(self, y: Tensor) -> SSITrainee:
         options = self.options
@@ -227,14 +216,8 @@ class SSI(LearnedMethod):
 
     def _finish(self, loop: Loop, trainee: SSITrainee) -> Iterator[Event]:
         model = self._current()
-        pieces = trainee.score(model, report=True)
-        while True:
-            try:
-                next(pieces)
-            except StopIteration as end:
-                reported = float(end.value)
-                break
-            yield Step(loop.done, self.options.steps, finished=False)
+        between = Step(loop.done, self.options.steps, finished=False)
+        reported = yield from relay(trainee.score(model, report=True), lambda _: between)
         self.scores = {
             "chosen": loop.best_score,
             "reported": reported,
@@ -270,14 +253,11 @@ class SSI(LearnedMethod):
                 multiple=model.net.multiple,
                 device=self.device,
             )
-            while True:
-                try:
-                    done, count = next(pieces)
-                except StopIteration as end:
-                    total += end.value
-                    break
-                yield index * count + done, len(turns) * count
-        image = scaling.invert(total / len(turns)) / self._facts["gain"]
+            total += yield from relay(
+                pieces,
+                lambda now, index=index: (index * now[1] + now[0], len(turns) * now[1]),  # type: ignore[misc]
+            )
+        image: Tensor = scaling.invert(total / len(turns)) / self._facts["gain"]
         inner = tuple(slice(b, b + n) for b, n in zip(before, y.shape[2:], strict=True))
         return image[spatial(inner)]
 
