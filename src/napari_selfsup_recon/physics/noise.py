@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from math import inf, isfinite
 
 import torch
 from torch import Tensor
@@ -46,10 +47,12 @@ class PoissonGaussian(Noise):
     offset: float = 0.0
 
     def __post_init__(self) -> None:
-        if not self.gain > 0:
+        if not 0 < self.gain < inf:
             raise InputError(f"The gain is {self.gain}.", hint="Give grey values per photon, > 0.")
-        if not self.sigma >= 0:
+        if not 0 <= self.sigma < inf:
             raise InputError(f"The read noise is {self.sigma}.", hint="Give a value of 0 or more.")
+        if not isfinite(self.offset):
+            raise InputError(f"The offset is {self.offset}.", hint="Give a grey value.")
 
     def sample(self, clean: Tensor, generator: torch.Generator) -> Tensor:
         """Return a noisy copy of ``clean``; values below the offset count as no light."""
@@ -62,7 +65,7 @@ class PoissonGaussian(Noise):
         return self.gain * (clean - self.offset).clamp_min(0) + self.sigma**2
 
 
-def Poisson(gain: float = 1.0, offset: float = 0.0) -> PoissonGaussian:  # noqa: N802
+def Poisson(gain: float = 1.0, offset: float = 0.0) -> PoissonGaussian:
     """Return photon noise without read noise; see :class:`PoissonGaussian`."""
     return PoissonGaussian(gain=gain, sigma=0.0, offset=offset)
 
@@ -74,7 +77,7 @@ class Gaussian(Noise):
     sigma: float
 
     def __post_init__(self) -> None:
-        if not self.sigma >= 0:
+        if not 0 <= self.sigma < inf:
             raise InputError(f"The noise level is {self.sigma}.", hint="Give a value of 0 or more.")
 
     def sample(self, clean: Tensor, generator: torch.Generator) -> Tensor:
