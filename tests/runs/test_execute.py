@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
-import fakes
 import numpy as np
 import pytest
 import torch
 
+import fakes
 from napari_selfsup_recon.core.errors import (
     InputError,
     JobFailedError,
@@ -182,9 +182,7 @@ def test_stop_between_frames_delivers_the_frames_that_were_reached() -> None:
 @pytest.mark.parametrize("show", [True, False])
 def test_previews_show_the_preview_region(show: bool) -> None:
     control = Control(show_preview=show)
-    plan = plan_for(
-        preview_every=1e-6, preview_region=((4, 12), (2, 12)), options={"steps": 6}
-    )
+    plan = plan_for(preview_every=1e-6, preview_region=((4, 12), (2, 12)), options={"steps": 6})
     events = list(execute(plan, control))
     previews = [e for e in events if isinstance(e, Preview)]
     assert bool(previews) is show

@@ -6,12 +6,12 @@ import subprocess
 import sys
 from typing import Any
 
-import fakes
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import fakes
 from napari_selfsup_recon.core.errors import FileError, InputError, ReconError
 from napari_selfsup_recon.core.measurement import Measurement
 from napari_selfsup_recon.runs import PhysicsChoice, RunConfig, resolve
@@ -60,7 +60,7 @@ def test_a_good_run_resolves() -> None:
         ({"physics": {"psf": "array"}}, "No PSF was given"),
         ({"method": "nonsense"}, "no method called 'nonsense'"),
         ({"method": None, "baseline": None}, "No method is chosen"),
-        ({"baseline": "fake"}, "cannot be the baseline"),
+        ({"method": None, "baseline": "fake"}, "cannot be the baseline"),
         ({"options": {"steps": 0}}, "Steps .* is 0"),
         ({"options": {"stepz": 3}}, "no option 'stepz'"),
         ({"options": {"device": "gpu"}}, "no device called 'gpu'"),

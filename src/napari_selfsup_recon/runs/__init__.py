@@ -1,7 +1,7 @@
 """Floor 5: what a person intends and what the data are, as one frozen snapshot that is executed.
 
-``execute`` is a function of the module of that name: ``from napari_selfsup_recon.runs.execute import
-execute``.
+``execute`` has the name of its module:
+``from napari_selfsup_recon.runs.execute import execute``.
 """
 
 from napari_selfsup_recon.core.lazy import attach

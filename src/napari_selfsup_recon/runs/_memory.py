@@ -48,10 +48,8 @@ def device_memory(device: str) -> int:
     if device in ("cpu", "mps") or torch is None or not torch.cuda.is_available():
         return free_memory()
     if device == "auto":
-        return max(torch.cuda.mem_get_info(i)[0] for i in range(torch.cuda.device_count()))
+        return int(max(torch.cuda.mem_get_info(i)[0] for i in range(torch.cuda.device_count())))
     index = int(device.partition(":")[2] or 0)
     if index >= torch.cuda.device_count():
-        raise InputError(
-            f"There is no device called {device!r} here.", hint="Choose auto or cpu."
-        )
+        raise InputError(f"There is no device called {device!r} here.", hint="Choose auto or cpu.")
     return int(torch.cuda.mem_get_info(index)[0])

@@ -47,7 +47,7 @@ class Previews:
         return image[self.region]
 
     def event(self, image: Any, step: int, *, began: float | None = None) -> Preview:
-        """Return the event for an image of the shown part that was begun to be made at ``began``."""
+        """Return the event for an image of the shown part, which was begun at ``began``."""
         now = perf_counter()
         self._cost = 0.0 if began is None else now - began
         self._last = now

@@ -101,7 +101,9 @@ def _as_it_is(raw: Psf, measurement: Measurement) -> Psf:
 def _read(choice: PhysicsChoice, given: Measurement | Psf | None) -> Measurement | Psf:
     if choice.psf == "file":
         if not choice.path:
-            raise InputError("The PSF file is not named.", hint="Choose a TIFF, NumPy or zarr file.")
+            raise InputError(
+                "The PSF file is not named.", hint="Choose a TIFF, NumPy or zarr file."
+            )
         from napari_selfsup_recon.io import volumes
 
         return volumes.read(choice.path)

@@ -23,7 +23,9 @@ class Window:
 
     def __init__(self, source: Any, slices: tuple[slice, ...]) -> None:
         self._source = source
-        self._ranges = tuple(range(*s.indices(n)) for s, n in zip(slices, source.shape, strict=True))
+        self._ranges = tuple(
+            range(*s.indices(n)) for s, n in zip(slices, source.shape, strict=True)
+        )
         self.shape = tuple(map(len, self._ranges))
         self.dtype = np.dtype(source.dtype)
         self.ndim = len(self.shape)

@@ -52,9 +52,8 @@ def _sentence(item: dict[str, Any], model: type[BaseModel]) -> str:
     problem = str(item["msg"]).removeprefix("Input should be ").removeprefix("Value error, ")
     if problem != item["msg"] and not item["msg"].startswith("Value error"):
         problem = f"should be {problem}"
-    return f"{title} is {item['input']!r}; it {problem}." if problem.startswith("should") else (
-        f"{title} is {item['input']!r}: {problem}."
-    )
+    joint = "; it " if problem.startswith("should") else ": "
+    return f"{title} is {item['input']!r}{joint}{problem}."
 
 
 def _hint(error: ValidationError, model: type[BaseModel]) -> str:

@@ -1,4 +1,4 @@
-"""What a person intends to do: the model that the window, the command line and ``run.toml`` share."""
+"""What a person intends: the model that window, command line and ``run.toml`` share."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class PhysicsChoice(Options):
         True,
         title="Prepare the PSF",
         advanced=True,
-        description="Subtract its background, centre, crop and normalise it; each step is reported.",
+        description="Subtract its background, centre, crop and normalise it, with a report.",
     )
 
     @field_validator("fwhm", mode="before")
@@ -64,9 +64,7 @@ class RunConfig(Options):
     :func:`napari_selfsup_recon.runs.resolve` validates them against the methods' options models.
     """
 
-    task: Task = option(
-        "deconvolve", title="Task", description="Sharpen (deconvolve) or denoise."
-    )
+    task: Task = option("deconvolve", title="Task", description="Sharpen (deconvolve) or denoise.")
     method: str | None = option(
         "ssi",
         title="Method",
@@ -87,12 +85,12 @@ class RunConfig(Options):
     region: Region | None = option(
         None,
         title="Region",
-        description="First and last (excluded) pixel of the part to work on, for each spatial axis.",
+        description="First and last (excluded) pixel of the part to work on, an axis of z, y, x.",
     )
     frames: tuple[tuple[int, ...], ...] | None = option(
         None,
         title="Frames",
-        description="Indices along the leading axes (times, channels) to work on; all if not given.",
+        description="Indices along the leading axes (times, channels) to work on; all if none.",
     )
     preview_every: float = option(
         2.0,

@@ -164,7 +164,9 @@ def _options(config: RunConfig) -> tuple[Options | None, Options | None]:
                 hint=f"For this task choose from {', '.join(others)}.",
             )
         found.append(validate(entry.load_options(), given, where=entry.label))
-    if config.baseline is not None and METHODS.find(config.baseline).learned:
+    if config.baseline == config.method:  # nothing to compare with
+        found[1] = None
+    elif config.baseline is not None and METHODS.find(config.baseline).learned:
         raise InputError(
             f"{METHODS.find(config.baseline).label} cannot be the baseline: it has to be trained.",
             hint="Choose it as the method.",

@@ -1,0 +1,111 @@
+"""Flags from the fields of options models."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable
+from typing import Any, get_args
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from napari_selfsup_recon.core.errors import InputError
+from napari_selfsup_recon.core.registry import Entry
+from napari_selfsup_recon.runs._words import validate
+
+_PREFIX = "option:"
+
+
+def add_fields(parser: argparse.ArgumentParser, entries: Iterable[Entry]) -> None:
+    """Add a flag for each option of each method; one that several methods have is added once."""
+    taken: set[str] = set()
+    for entry in entries:
+        group = parser.add_argument_group(f"options of {entry.label}")
+        for name, field in entry.load_options().model_fields.items():
+            if name not in taken:
+                taken.add(name)
+                _add(group, name, field)
+
+
+def _add(group: Any, name: str, field: FieldInfo) -> None:
+    flag = f"--{name.replace('_', '-')}"
+    common = {
+        "dest": _PREFIX + name,
+        "default": argparse.SUPPRESS,
+        "help": _help(field).replace("%", "%%"),
+    }
+    if field.annotation is bool:
+        group.add_argument(flag, action=argparse.BooleanOptionalAction, **common)
+    else:
+        group.add_argument(flag, metavar=_metavar(field.annotation), **common)
+
+
+def given_options(arguments: argparse.Namespace, entry: Entry, prefix: str = "") -> dict[str, Any]:
+    """Return the options of one method that the arguments set, as they were typed.
+
+    ``--set`` counts more than flags; of its pairs those are taken whose key begins with ``prefix``,
+    or has no prefix where that is empty.
+
+    Raises
+    ------
+    InputError
+        If ``--set`` is not written as key=value.
+    """
+    model = entry.load_options()
+    raw = {
+        key.removeprefix(_PREFIX): value
+        for key, value in vars(arguments).items()
+        if key.startswith(_PREFIX) and key.removeprefix(_PREFIX) in model.model_fields
+    }
+    for pair in arguments.set:
+        key, equals, value = pair.partition("=")
+        if not equals:
+            raise InputError(f"--set {pair} has no value.", hint="Write --set key=value.")
+        head, dot, tail = key.partition(".")
+        if (head == prefix and dot) or (not prefix and not dot):
+            raw[(tail if prefix else key).replace("-", "_")] = value
+        elif dot and head != "baseline":
+            raise InputError(
+                f"--set {pair}: there is no {head!r}.",
+                hint="Write key=value or baseline.key=value.",
+            )
+    return raw
+
+
+def canonical(entry: Entry, values: dict[str, Any]) -> dict[str, Any]:
+    """Return ``values`` as the options model of the method reads them, JSON-safe."""
+    model = entry.load_options()
+    for key, value in values.items():
+        field = model.model_fields.get(key)
+        if value == "none" and field is not None and type(None) in get_args(field.annotation):
+            values = {**values, key: None}
+    done = validate(model, values, where=entry.label)
+    kept: dict[str, Any] = done.model_dump(mode="json", include=set(values))
+    return kept
+
+
+def _metavar(annotation: Any) -> str:
+    choices = get_args(annotation)
+    if choices and all(isinstance(choice, str) for choice in choices):
+        return "{" + ",".join(choices) + "}"
+    kinds = [kind for kind in (choices or (annotation,)) if kind is not type(None)]
+    names = {int: "N", float: "X", str: "TEXT", bool: "YES|NO"}
+    text = "|".join(names.get(kind, "VALUE") for kind in kinds)
+    return f"{text}|none" if len(kinds) < len(choices) else text
+
+
+def _help(field: FieldInfo) -> str:
+    extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+    unit = f" {extra['unit']}" if extra.get("unit") else ""
+    default = "none" if field.default is None else f"{field.default}{unit}"
+    return f"{field.description} (default: {default})"
+
+
+def option_lines(model: type[BaseModel]) -> list[str]:
+    """Return one line an option: flag, kind of value, what it does."""
+    rows = []
+    for name, field in model.model_fields.items():
+        kind = "YES|NO" if field.annotation is bool else _metavar(field.annotation)
+        rows.append((f"--{name.replace('_', '-')}", kind, _help(field)))
+    widths = [max(len(row[column]) for row in rows) for column in range(2)]
+    return [f"{a.ljust(widths[0])}  {b.ljust(widths[1])}  {text}" for a, b, text in rows]

@@ -1,0 +1,69 @@
+"""Where results go, checked before any work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from napari_selfsup_recon.core.errors import InputError
+from napari_selfsup_recon.runs.result import Result
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """The files of a run."""
+
+    result: Path
+    baseline: Path | None = None
+    model: Path | None = None
+    overwrite: bool = False
+
+    def check(self, sources: Sequence[Path]) -> None:
+        """Refuse what could not be written in the end, or would replace an input.
+
+        Raises
+        ------
+        InputError
+            If two outputs, or an output and an input, are the same file.
+        FileError
+            If one cannot be written, or exists and may not be replaced.
+        """
+        from napari_selfsup_recon.io import _files, volumes
+
+        images = [path for path in (self.result, self.baseline) if path is not None]
+        paths = [*images, *([self.model] if self.model else [])]
+        for path in paths:
+            if any(_same(path, source) for source in sources):
+                raise InputError(
+                    f"{path} is an input of this run and would be overwritten.",
+                    hint="Choose another name for the output.",
+                )
+        if len({path.resolve() for path in paths}) < len(paths):
+            raise InputError(
+                "Two outputs have the same name.", hint="Choose different names for them."
+            )
+        for path in images:
+            volumes.check_writable(path, overwrite=self.overwrite)
+        if self.model is not None:
+            _files.check_target(self.model, overwrite=self.overwrite)
+
+    def write(self, path: Path, result: Result) -> None:
+        """Write the image of a result with its provenance."""
+        from napari_selfsup_recon.io import volumes
+
+        volumes.write(
+            path, result.measurement, provenance=result.provenance, overwrite=self.overwrite
+        )
+
+
+def save_models(result: Result, path: Path, overwrite: bool) -> Iterator[Path]:
+    """Save the trained methods of a result; several get the number of their frame in the name."""
+    for number, model in enumerate(result.models):
+        several = len(result.models) > 1
+        target = path.with_stem(f"{path.stem}_{number}") if several else path
+        yield model.save(target, overwrite=overwrite)
+
+
+def _same(one: Path, other: Path) -> bool:
+    return one.resolve() == other.resolve()

@@ -1,0 +1,158 @@
+"""The commands that restore an image."""
+
+from __future__ import annotations
+
+import argparse
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+from napari_selfsup_recon.cli._choice import Choice
+from napari_selfsup_recon.cli._fields import canonical, given_options
+from napari_selfsup_recon.cli._files import Outputs, save_models
+from napari_selfsup_recon.cli._progress import Progress, interruptible
+from napari_selfsup_recon.cli._values import frames, numbers, region
+from napari_selfsup_recon.core.errors import InputError
+from napari_selfsup_recon.core.measurement import Measurement
+from napari_selfsup_recon.methods.registry import METHODS
+from napari_selfsup_recon.runs.config import RunConfig
+from napari_selfsup_recon.runs.control import Control
+from napari_selfsup_recon.runs.execute import execute
+from napari_selfsup_recon.runs.plan import RunPlan, resolve
+from napari_selfsup_recon.runs.result import Result
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run ``deconvolve`` or ``denoise``; return the exit code."""
+    config = _configure(arguments)
+    measurement = _read(arguments) if arguments.input else None
+    if arguments.time or arguments.channel:
+        if measurement is None:
+            raise InputError("--time and --channel need an image.", hint="Name the input file.")
+        config = config.model_copy(
+            update={"frames": frames(measurement, arguments.time, arguments.channel)}
+        )
+    if arguments.dump_config:
+        print(config.to_toml(), end="")
+        return 0
+    if measurement is None:
+        raise InputError("There is no input image.", hint="Name the file to work on.")
+    outputs = _outputs(arguments, config)
+    plan = resolve(config, measurement)
+    return _execute(plan, outputs, arguments)
+
+
+def _configure(arguments: argparse.Namespace) -> RunConfig:
+    """Return the run that the configuration file, the flags and ``--set`` describe."""
+    choice: Choice = arguments.choice
+    config = choice.config
+    update: dict[str, Any] = {}
+    for key, options, prefix in (
+        (config.method, "options", ""),
+        (config.baseline, "baseline_options", "baseline"),
+    ):
+        if key is not None:
+            entry = METHODS.find(key)
+            given = {**getattr(config, options), **given_options(arguments, entry, prefix)}
+            update[options] = canonical(entry, given)
+    if arguments.region:
+        update["region"] = region(arguments.region)
+    return config.model_copy(update=update | _physics(arguments, config))
+
+
+def _physics(arguments: argparse.Namespace, config: RunConfig) -> dict[str, Any]:
+    if config.task == "denoise":
+        return {}
+    update: dict[str, Any] = {}
+    if arguments.psf:
+        update |= {"psf": "file", "path": arguments.psf, "fwhm": None}
+    if arguments.gaussian_fwhm:
+        widths = numbers(arguments.gaussian_fwhm, "--gaussian-fwhm")
+        update |= {"psf": "gaussian", "path": None, "fwhm": widths}
+    if arguments.boundary:
+        update["boundary"] = arguments.boundary
+    if arguments.psf_as_is:
+        update["prepare"] = False
+    physics = config.physics.model_copy(update=update)
+    if physics.psf == "array":
+        raise InputError(
+            "The run takes its PSF from a layer, which the command line does not have.",
+            hint="Save the layer to a file and give it with --psf.",
+        )
+    return {"physics": physics}
+
+
+def _read(arguments: argparse.Namespace) -> Measurement:
+    from napari_selfsup_recon.io import volumes
+
+    measurement = volumes.read(arguments.input)
+    update: dict[str, Any] = {}
+    if arguments.axes:
+        update["axes"] = tuple(arguments.axes.lower().replace(",", ""))
+        measurement = replace(measurement, **update)
+    if arguments.voxel_size:
+        n = measurement.spatial_ndim
+        sizes = numbers(arguments.voxel_size, "--voxel-size")
+        if len(sizes) not in (1, n):
+            raise InputError(
+                f"{len(sizes)} voxel sizes are given for {n} spatial axes.",
+                hint=f"Give one, or one for each of {', '.join(measurement.spatial_axes)}.",
+            )
+        lead = len(measurement.leading_shape)
+        unit = arguments.units or "micrometer"
+        measurement = replace(
+            measurement,
+            scale=measurement.scale[:lead] + sizes * (n if len(sizes) == 1 else 1),
+            units=measurement.units[:lead] + (unit,) * n,
+        )
+    elif arguments.units:
+        raise InputError("--units says nothing without --voxel-size.", hint="Give both.")
+    return measurement
+
+
+def _outputs(arguments: argparse.Namespace, config: RunConfig) -> Outputs:
+    if not arguments.output:
+        raise InputError("There is no output file.", hint="Name it with -o.")
+    if arguments.save_model and config.method is None:
+        raise InputError("Without a method there is no model to save.", hint="Leave --save-model.")
+    if arguments.save_model and not METHODS.find(config.method or "").learned:
+        raise InputError(
+            f"{config.method} learns nothing that could be saved.",
+            hint="Leave --save-model, or choose a learned method.",
+        )
+    sources = [arguments.input, *([config.physics.path] if config.physics.path else [])]
+    outputs = Outputs(
+        result=Path(arguments.output),
+        baseline=Path(arguments.baseline_output) if arguments.baseline_output else None,
+        model=Path(arguments.save_model) if arguments.save_model else None,
+        overwrite=arguments.overwrite,
+    )
+    outputs.check([Path(source) for source in sources])
+    return outputs
+
+
+def _execute(plan: RunPlan, outputs: Outputs, arguments: argparse.Namespace) -> int:
+    control = Control(show_preview=False)
+    final = plan.methods[-1][0].key
+    delivered = False
+    with Progress(quiet=arguments.quiet) as progress:
+        progress.say(plan.summary())
+        keep = outputs.model is not None
+        with (
+            interruptible(control, progress),
+            closing(cast(Any, execute(plan, control, keep_models=keep))) as events,
+        ):
+            for event in events:
+                progress.show(event)
+                if isinstance(event, Result):
+                    last = event.key == final
+                    path = outputs.result if last else outputs.baseline
+                    if path is not None:
+                        outputs.write(path, event)
+                        progress.say(f"{event.label}: {path}")
+                    if last and outputs.model is not None:
+                        for saved in save_models(event, outputs.model, outputs.overwrite):
+                            progress.say(f"model: {saved}")
+                    delivered = delivered or last
+    return 0 if delivered else 130
