@@ -22,6 +22,8 @@ class RichardsonLucyOptions(Options):
     )
     background: float = option(
         0.0,
+        ge=0,
+        allow_inf_nan=False,
         title="Background",
         unit="grey values",
         description="Grey value without light (camera offset and haze). It is modelled, not cut.",
