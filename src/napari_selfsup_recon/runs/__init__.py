@@ -6,14 +6,15 @@
 
 from napari_selfsup_recon.core.lazy import attach
 
-__getattr__, __dir__ = attach(
-    __name__,
-    {
-        "PhysicsChoice": ".config",
-        "RunConfig": ".config",
-        "RunPlan": ".plan",
-        "resolve": ".plan",
-        "Control": ".control",
-        "Result": ".result",
-    },
-)
+_NAMES = {
+    "PhysicsChoice": ".config",
+    "RunConfig": ".config",
+    "RunPlan": ".plan",
+    "resolve": ".plan",
+    "Control": ".control",
+    "Result": ".result",
+}
+
+__all__ = list(_NAMES)  # noqa: PLE0605
+
+__getattr__, __dir__ = attach(__name__, _NAMES)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import closing
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any, cast
 
@@ -140,9 +140,20 @@ def _train(
                 progress.reason = "stopped"
                 return
             if isinstance(event, Step) and event.finished and previews.due:
-                began = perf_counter()
-                image = _quick(method).reconstruct(previews.crop(frame.measured).copy())
-                yield previews.event(image, event.index, began=began)
+                yield from _show(method, frame, event)
+
+
+def _show(method: LearnedMethod, frame: Frame, step: Step) -> Generator[Event, None, None]:
+    """Make a live image, with events between its tiles."""
+    began = perf_counter()
+    with closing(cast(Any, _quick(method).run(frame.previews.crop(frame.measured).copy()))) as run:
+        for event in run:
+            if isinstance(event, Done):
+                yield frame.previews.event(event.result, step.index, began=began)
+                return
+            yield replace(step, score=None, finished=False)
+            if frame.control.stopping or not frame.control.show_preview:
+                return
 
 
 def _reconstruct(method: LearnedMethod, frame: Frame) -> Generator[Event, None, FloatImage]:

@@ -10,8 +10,8 @@ from napari_selfsup_recon.core.measurement import Measurement
 from napari_selfsup_recon.runs._window import select
 
 # What a live image may hold before only its centre is shown: it must not hold up the training.
-PREVIEW_2D = (512, 512)
-PREVIEW_3D = (32, 128, 128)
+PREVIEW_2D = (384, 384)
+PREVIEW_3D = (24, 96, 96)
 
 
 def part_of(
