@@ -75,7 +75,9 @@ def main(argv: list[str]) -> int:
     if not wanted or not sys.platform.startswith("linux"):
         return 0
     if not (shutil.which("dpkg-query") and shutil.which("apt-get")):
-        print(f"Not a Debian system. If Qt does not start, install what it calls: {', '.join(wanted)}")
+        print(
+            f"Not a Debian system. If Qt does not start, install what it calls: {', '.join(wanted)}"
+        )
         return 0
     have = installed()
     missing = [name for name in wanted if name not in have]
@@ -84,8 +86,8 @@ def main(argv: list[str]) -> int:
     line = f"apt-get install -y --no-install-recommends {' '.join(missing)}"
     if os.geteuid() != 0:
         print(
-            f"The {purpose} run needs system packages that are not there. Type this, then run again:\n"
-            f"\n    sudo {line}\n",
+            f"The {purpose} run needs system packages that are not there. "
+            f"Type this, then run again:\n\n    sudo {line}\n",
             file=sys.stderr,
         )
         return 1
