@@ -52,7 +52,7 @@ class TrainingOptions(Options):
         title="Crop",
         unit="pixels",
         advanced=True,
-        description="Side of the training crops in y and x.",
+        description="Side of the training crops of images.",
     )
     batch: int = option(
         4, ge=1, title="Batch", advanced=True, description="Crops in one training step."

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from napari_selfsup_recon.core.random import torch_generator
 from napari_selfsup_recon.losses.censored import censored_huber
 from napari_selfsup_recon.losses.robust import masked_mean
+from napari_selfsup_recon.losses.variation import total_variation
 from napari_selfsup_recon.methods.ssi._crops import Crop
 from napari_selfsup_recon.methods.ssi._problem import Problem, Views
 from napari_selfsup_recon.methods.ssi._symmetry import Orientation
@@ -31,6 +32,7 @@ class SSITrainee(Trainee):
 
     .. math:: \min_\theta \; \mathbb{E}_M \frac{1}{|M|} \sum_{i \in M}
               \ell\big( (A f_\theta(\tilde y_M))_i, y_i \big)
+              + \frac{\lambda}{\sigma} \, \text{TV}(f_\theta(\tilde y_M))
 
     where :math:`\tilde y_M` is the measurement with the pixels M filled from their neighbours, A
     the physics and :math:`\ell` the censored Huber (or squared) loss: J-invariance of Kobayashi et
@@ -129,8 +131,12 @@ class SSITrainee(Trainee):
             image = model(seen)
         image = image.float() if turn is None else turn.undo(image.float())
         predicted = views.physics.A(image) / self._gain
-        penalty = self._penalty if model.training else self._capped
-        return masked_mean(penalty(predicted, views.target), views.asked)
+        if not model.training:
+            return masked_mean(self._capped(predicted, views.target), views.asked)
+        loss = masked_mean(self._penalty(predicted, views.target), views.asked)
+        if self.options.smoothness:
+            loss = loss + self.options.smoothness / self._noise.sigma * total_variation(image)
+        return loss
 
     def _penalty(self, mean: Tensor, y: Tensor) -> Tensor:
         noise = self._noise

@@ -170,7 +170,12 @@ class SSI(LearnedMethod):
         noise = noise_facts(scaled)
         ones = torch.ones(1, 1, *self._physics.image_shape)
         gain = float(self._physics.A(ones).mean())
-        window = (options.crop_z, options.crop, options.crop)[-self._ndim :]
+        volume = (options.volume_depth, options.volume_crop, options.volume_crop)
+        crop = volume if self._ndim == 3 else (options.crop, options.crop)
+        # However wide the blur: half a crop is left to predict.
+        window = tuple(
+            max(n, sum(m) + n // 2) for n, m in zip(crop, self._physics.margins, strict=True)
+        )
         problem = Problem(
             self._physics,
             scaled,
@@ -203,9 +208,10 @@ class SSI(LearnedMethod):
         )
 
     def _build(self, attempt: int) -> nn.Module:
+        finest = self.options.width if self._ndim == 2 else max(2, self.options.width // 2)
         return Inverse(
             self._ndim,
-            widths=[round(self.options.width * factor) for factor in _WIDTHS],
+            widths=[finest * factor for factor in _WIDTHS],
             pooling=self._facts["pooling"],
             statistics=Statistics(**self._facts["statistics"]),
             generator=torch_generator(self.options.seed, "weights", attempt),

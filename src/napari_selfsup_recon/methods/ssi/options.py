@@ -11,13 +11,21 @@ from napari_selfsup_recon.training.options import TrainingOptions
 class SSIOptions(TrainingOptions):
     """How SSI learns. The defaults serve most images."""
 
-    crop_z: int = option(
-        16,
+    volume_crop: int = option(
+        48,
+        ge=8,
+        title="Crop of volumes",
+        unit="pixels",
+        advanced=True,
+        description="Side of the training crops of volumes in y and x.",
+    )
+    volume_depth: int = option(
+        24,
         ge=4,
-        title="Crop in z",
+        title="Depth of crops",
         unit="planes",
         advanced=True,
-        description="Depth of the training crops of volumes.",
+        description="Planes in the training crops of volumes.",
     )
     mask_fraction: float = option(
         0.1,
@@ -42,6 +50,15 @@ class SSIOptions(TrainingOptions):
         advanced=True,
         description="Robust ignores hot pixels and understands values that the detector cut off; "
         "squared suits a handful of photons per pixel. auto looks at the grey levels.",
+    )
+    smoothness: float = option(
+        0.03,
+        ge=0,
+        le=10,
+        title="Smoothness",
+        advanced=True,
+        description="Weight of the total variation. It decides only what the blur has hidden from "
+        "the measurement; 0 leaves that to the network.",
     )
     positive: bool = option(
         True,
@@ -70,7 +87,8 @@ class SSIOptions(TrainingOptions):
         title="Width",
         unit="channels",
         advanced=True,
-        description="Channels of the finest level of the network; wider is slower and finer.",
+        description="Channels of the finest level of the network (half as many for volumes); wider "
+        "is slower and finer.",
     )
     ensemble: bool = option(
         True,
