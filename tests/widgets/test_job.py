@@ -9,6 +9,7 @@ import pytest
 from napari.components import ViewerModel
 from napari.qt.threading import GeneratorWorker
 
+import fakes
 from napari_selfsup_recon.core.errors import (
     InputError,
     JobFailedError,
@@ -20,7 +21,6 @@ from napari_selfsup_recon.runs.plan import resolve
 from napari_selfsup_recon.widgets.bridge import source_of
 from napari_selfsup_recon.widgets.job import Job
 from napari_selfsup_recon.widgets.states import State
-import fakes
 
 pytestmark = pytest.mark.gui
 

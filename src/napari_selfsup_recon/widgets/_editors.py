@@ -11,7 +11,15 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 from qtpy.QtCore import QEvent, QObject, Qt
-from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QLineEdit, QSpinBox, QWidget
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDoubleSpinBox,
+    QLineEdit,
+    QSizePolicy,
+    QSpinBox,
+    QWidget,
+)
 
 _LARGEST = 2**31 - 1
 
@@ -29,15 +37,20 @@ class Editor:
 class _WheelGuard(QObject):
     """Lets the wheel scroll the card, not the value of a box that merely lies under the mouse."""
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.Wheel and not watched.hasFocus():
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        idle = isinstance(watched, QWidget) and not watched.hasFocus()
+        if idle and event is not None and event.type() == QEvent.Type.Wheel:
             event.ignore()
             return True
         return False
 
 
 def guard_wheel(widget: QWidget) -> None:
-    """Ignore the wheel over ``widget`` unless it has the focus."""
+    """Ignore the wheel over ``widget`` unless it has the focus; long choices do not widen it."""
+    if isinstance(widget, QComboBox):
+        widget.setMinimumContentsLength(8)
+        widget.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        widget.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
     widget.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
     widget.installEventFilter(_WheelGuard(widget))
 
@@ -117,7 +130,7 @@ def _integer(field: FieldInfo, unit: str, special: str | None, special_value: An
     box.setRange(low - 1 if special else low, high)
     box.setGroupSeparatorShown(True)
     box.setSuffix(f" {unit}" if unit else "")
-    # Ranges reach to billions; the hint of the widest value would push the card wider than the dock.
+    # Ranges reach to billions; a box for the widest value would be wider than the dock.
     box.setMinimumWidth(90)
     if special:
         box.setSpecialValueText(special)
@@ -134,7 +147,7 @@ def _integer(field: FieldInfo, unit: str, special: str | None, special_value: An
 def _number(field: FieldInfo, unit: str, special: str | None, special_value: Any) -> Editor:
     decimals = 6
     low, high = _limits(field, -1e9, 1e9, 10.0**-decimals)
-    box = _TidyNumberBox()
+    box = TidyNumberBox()
     guard_wheel(box)
     box.setDecimals(decimals)
     step = 10.0 ** (math.floor(math.log10(max(abs(low), 1e-3))) if special else 0)
@@ -154,7 +167,7 @@ def _number(field: FieldInfo, unit: str, special: str | None, special_value: Any
     return Editor(box, get, put, box.valueChanged.connect)
 
 
-class _TidyNumberBox(QDoubleSpinBox):
+class TidyNumberBox(QDoubleSpinBox):
     """Shows 0.04 and 0.001, not 0.040000 and 0.001000."""
 
     def textFromValue(self, value: float) -> str:

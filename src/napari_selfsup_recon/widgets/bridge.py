@@ -1,10 +1,10 @@
-"""Between napari layers and measurements: what is read from a layer, what is written to a new one."""
+"""Between napari layers and measurements: what is read from a layer, what is put in a new one."""
 
 from __future__ import annotations
 
 import weakref
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from napari.utils.transforms import Affine
 from napari_selfsup_recon.core.errors import InputError
 from napari_selfsup_recon.core.measurement import SPATIAL, Measurement, default_axes
 from napari_selfsup_recon.core.provenance import METADATA_KEY
+from napari_selfsup_recon.core.units import canonical_unit, is_length
 
 _SYNONYMS = {
     "depth": "z",
@@ -27,6 +28,10 @@ _SYNONYMS = {
     "channel": "c",
     "ch": "c",
 }
+# Which layer a result was made from; names may change and say nothing about identity.
+_ORIGINS: weakref.WeakKeyDictionary[Layer, weakref.ReferenceType[Layer]] = (
+    weakref.WeakKeyDictionary()
+)
 
 
 def unwrap(value: Any) -> Any:
@@ -60,7 +65,15 @@ def axes_choices(layer: Layer) -> tuple[tuple[str, ...], ...]:
 
 def has_voxel_size(layer: Layer) -> bool:
     """Whether the layer says how large a pixel is, in a unit of length."""
-    return all(str(unit) != "pixel" for unit in tuple(layer.units)[-2:])
+    return all(is_length(str(unit)) for unit in tuple(layer.units)[-2:])
+
+
+def set_voxel_size(layer: Layer, axes: Sequence[str], size: Sequence[float], unit: str) -> None:
+    """Write the voxel size to the spatial axes of the layer: only where a person asks for it."""
+    scale, units = list(layer.scale), [str(u) for u in layer.units]
+    for axis, value in zip(spatial_dims(axes), size, strict=True):
+        scale[axis], units[axis] = float(value), unit
+    layer.scale, layer.units = scale, units
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,7 +200,7 @@ def source_of(
         data[index] if fixed else data,
         axes=tuple(names[axis] for axis in keep),
         scale=tuple(float(abs(scale[axis])) for axis in keep),
-        units=tuple(str(layer.units[axis]) for axis in keep),
+        units=tuple(canonical_unit(layer.units[axis]) for axis in keep),
         translate=tuple(float(layer.translate[axis]) for axis in keep),
         name=layer.name,
     )
@@ -210,15 +223,6 @@ def source_of(
             "gamma": layer.gamma,
         },
     )
-
-
-def with_voxel_size(source: Source, spatial_scale: Sequence[float], unit: str) -> Source:
-    """Return ``source`` with another voxel size; the layer itself is left as it is."""
-    measurement = source.measurement
-    lead = len(measurement.leading_shape)
-    scale = (*measurement.scale[:lead], *map(float, spatial_scale))
-    units = (*measurement.units[:lead], *(unit,) * measurement.spatial_ndim)
-    return replace(source, measurement=replace(measurement, scale=scale, units=units))
 
 
 def spatial_dims(axes: Sequence[str]) -> tuple[int, ...]:
@@ -275,5 +279,12 @@ def add_layer(
         **facts,
         **source.display,
     )
+    _ORIGINS[layer] = source.layer
     viewer.layers.append(layer)
     return layer
+
+
+def origin_of(layer: Layer) -> Layer | None:
+    """Return what ``layer`` was made from: itself if it is no result, None if that is gone."""
+    reference = _ORIGINS.get(layer)
+    return layer if reference is None else reference()

@@ -251,9 +251,7 @@ class Job:
             name += " (preview)"
             for old in [layer for layer in viewer.layers if _is_preview_of(layer, event.key)]:
                 viewer.layers.remove(old)
-        facts = event.provenance.as_dict()
-        if self.preview:
-            facts["preview"] = True
+        facts = event.provenance.as_dict() | {"preview": self.preview}
         layer = add_layer(
             viewer,
             self.source,

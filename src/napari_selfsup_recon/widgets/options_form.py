@@ -7,14 +7,14 @@ from contextlib import contextmanager
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFormLayout, QLabel, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
 from napari_selfsup_recon.core.errors import InputError
 from napari_selfsup_recon.core.options import Options
 from napari_selfsup_recon.widgets._editors import Editor, make_editor
-from napari_selfsup_recon.widgets.parts import describe, form_layout
+from napari_selfsup_recon.widgets.parts import describe, form_label, form_layout
 
 
 class OptionsForm(QWidget):
@@ -71,6 +71,8 @@ class OptionsForm(QWidget):
             content = QWidget()
             content.setLayout(self._rows(folded))
             self.advanced.setContent(content)
+            if (margins := self.advanced.layout()) is not None:
+                margins.setContentsMargins(0, 0, 0, 0)
             self.advanced.collapse(animate=False)
             outer.addWidget(self.advanced)
         outer.addWidget(self._error)
@@ -139,11 +141,7 @@ class OptionsForm(QWidget):
             editor = make_editor(field)
             title = field.title or name.replace("_", " ").capitalize()
             describe(editor.widget, title, field.description or title)
-            label = QLabel(title)
-            label.setBuddy(editor.widget)
-            label.setToolTip(editor.widget.toolTip())
-            label.setTextInteractionFlags(Qt.TextInteractionFlag.NoTextInteraction)
-            layout.addRow(label, editor.widget)
+            layout.addRow(form_label(title, editor.widget), editor.widget)
             editor.connect(self._on_change)
             self._editors[name] = editor
         return layout

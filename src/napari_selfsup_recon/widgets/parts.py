@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from qtpy.compat import isalive
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QFormLayout,
@@ -13,6 +14,7 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
+from superqt import QElidingLabel
 
 
 def describe(widget: QWidget, name: str, tooltip: str) -> QWidget:
@@ -21,6 +23,11 @@ def describe(widget: QWidget, name: str, tooltip: str) -> QWidget:
     # Rich text wraps; plain tooltips are one endless line.
     widget.setToolTip(f"<qt>{tooltip}</qt>")
     return widget
+
+
+def is_alive(widget: QWidget) -> bool:
+    """Whether Qt has not deleted ``widget`` yet; its Python shell may live on."""
+    return bool(isalive(widget))  # type: ignore[no-untyped-call]
 
 
 def form_layout() -> QFormLayout:
@@ -32,6 +39,15 @@ def form_layout() -> QFormLayout:
     layout.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
     layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
     return layout
+
+
+def form_label(text: str, field: QWidget) -> QLabel:
+    """Return the label of a row; all labels are equally wide, so that the cards line up."""
+    label = QLabel(text)
+    label.setBuddy(field)
+    label.setToolTip(field.toolTip())
+    label.setMinimumWidth(label.fontMetrics().horizontalAdvance("Learning rate"))
+    return label
 
 
 def row(*widgets: QWidget, stretch: bool = False) -> QHBoxLayout:
@@ -63,6 +79,14 @@ def note(text: str = "") -> QLabel:
     return label
 
 
+def line() -> QElidingLabel:
+    """Return one line of secondary text that never widens the dock."""
+    label = QElidingLabel()
+    label.setElideMode(Qt.TextElideMode.ElideRight)
+    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+    return label
+
+
 class Card(QFrame):
     """A titled part of the dock.
 
@@ -81,14 +105,16 @@ class Card(QFrame):
 
     def __init__(self, title: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setFrameShape(QFrame.Shape.StyledPanel)
         self.setAccessibleName(title)
         heading = QLabel(title)
         font = heading.font()
         font.setBold(True)
         heading.setFont(font)
-        self.heading = heading
+        rule = QFrame()
+        rule.setFrameShape(QFrame.Shape.HLine)
+        top = row(heading, rule)
+        top.setStretch(1, 1)
         self.body = QVBoxLayout(self)
-        self.body.setContentsMargins(8, 6, 8, 8)
-        self.body.setSpacing(5)
-        self.body.addWidget(heading)
+        self.body.setContentsMargins(6, 2, 6, 4)
+        self.body.setSpacing(4)
+        self.body.addLayout(top)

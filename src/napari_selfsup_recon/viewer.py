@@ -1,0 +1,205 @@
+"""Reconstruction from a script, in a napari viewer: layers in, layers out.
+
+Each function takes a viewer and layers and returns the layers that it adds; with
+``background=True`` it returns a :class:`Job` at once.
+"""
+
+from __future__ import annotations
+
+import os
+import weakref
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+from napari.layers import Image, Layer
+
+from napari_selfsup_recon.core.errors import InputError
+from napari_selfsup_recon.core.measurement import Measurement
+from napari_selfsup_recon.core.options import Options
+from napari_selfsup_recon.runs.config import Boundary, PhysicsChoice, RunConfig
+from napari_selfsup_recon.runs.plan import resolve
+from napari_selfsup_recon.widgets.bridge import source_of, unwrap
+from napari_selfsup_recon.widgets.choices import PsfChoice, PsfKind
+from napari_selfsup_recon.widgets.comparison import Comparison
+from napari_selfsup_recon.widgets.job import Job
+from napari_selfsup_recon.widgets.request import psf_of
+from napari_selfsup_recon.widgets.session import Session
+
+__all__ = ["Comparison", "Job", "compare", "deconvolve", "denoise"]
+
+AnyOptions = Options | Mapping[str, Any]
+
+
+def deconvolve(
+    viewer: Any,
+    image: Layer,
+    psf: Layer | np.ndarray[Any, Any] | str | os.PathLike[str] | None = None,
+    *,
+    fwhm: float | Sequence[float] | None = None,
+    method: str | None = "ssi",
+    options: AnyOptions | None = None,
+    baseline: str | None = "richardson-lucy",
+    baseline_options: AnyOptions | None = None,
+    boundary: Boundary = "extended",
+    region: Sequence[tuple[int, int]] | None = None,
+    axes: Sequence[str] | None = None,
+    preview_every: float = 2.0,
+    background: bool = False,
+) -> list[Image] | Job:
+    """Sharpen an image layer and add the results to the viewer.
+
+    Parameters
+    ----------
+    viewer
+        The napari viewer.
+    image
+        Grey-scale image layer, 2D or 3D; leading axes (times, channels) are run one by one.
+    psf
+        The point spread function: a layer, an array on the grid of the image, or a file.
+    fwhm
+        Instead of ``psf``: full width at half maximum of a Gaussian, in the units of the image; one
+        value, or one for each of z, y, x.
+    method
+        Key of the method, ``"ssi"`` or ``"richardson-lucy"``; None runs the baseline alone.
+    options, baseline_options
+        Options of the method and of the baseline: a model such as ``SSIOptions(steps=300)``, or a
+        dictionary; defaults where None.
+    baseline
+        Classical method that runs first; None for none.
+    boundary
+        What lies beyond the edge: ``"extended"``, ``"circular"``, ``"reflect"`` or ``"zero"``.
+    region
+        (start, stop) for each spatial axis; None: the whole image.
+    axes
+        One name a dimension (``"tzyx"``), where the layer's labels do not say.
+    preview_every
+        Seconds between two live images; 0 shows none.
+    background
+        Whether to return a :class:`Job` at once.
+
+    Returns
+    -------
+    list of Image or Job
+        The layers that were added, the baseline's first. They carry scale, units, position and
+        axis labels of ``image`` and their provenance in ``layer.metadata["selfsup_recon"]``.
+
+    Raises
+    ------
+    ReconError
+        If the input cannot be used (nothing was started then), or the run failed.
+    """
+    if (psf is None) == (fwhm is None):
+        raise InputError(
+            "Sharpening needs one description of the blur: psf or fwhm.",
+            hint="Give a PSF layer, array or file, or the width of a Gaussian.",
+        )
+    widths = (float(fwhm),) if isinstance(fwhm, int | float) else fwhm
+    if isinstance(psf, str | os.PathLike):
+        physics = PhysicsChoice(psf="file", path=os.fspath(psf), boundary=boundary)
+        given: Measurement | np.ndarray[Any, Any] | None = None
+    elif psf is not None:
+        physics = PhysicsChoice(psf="array", boundary=boundary)
+        given = _psf(psf, image, axes)
+    else:
+        widths = tuple(float(width) for width in widths or ())
+        physics = PhysicsChoice(psf="gaussian", fwhm=widths, boundary=boundary)
+        given = None
+    config = RunConfig(
+        task="deconvolve",
+        method=None if method == baseline else method,
+        options={} if method == baseline else _values(options),
+        baseline=baseline,
+        baseline_options=_values(baseline_options or (options if method == baseline else None)),
+        physics=physics,
+        region=None if region is None else tuple((int(a), int(b)) for a, b in region),
+        preview_every=preview_every,
+    )
+    return _run(viewer, image, config, given, axes, background)
+
+
+def denoise(
+    viewer: Any,
+    image: Layer,
+    *,
+    method: str = "ssi",
+    options: AnyOptions | None = None,
+    region: Sequence[tuple[int, int]] | None = None,
+    axes: Sequence[str] | None = None,
+    preview_every: float = 2.0,
+    background: bool = False,
+) -> list[Image] | Job:
+    """Remove the noise of an image layer and add the result to the viewer.
+
+    Parameters, results and errors are those of :func:`deconvolve`; nothing has to be known of the
+    instrument.
+    """
+    config = RunConfig(
+        task="denoise",
+        method=method,
+        options=_values(options),
+        baseline=None,
+        region=None if region is None else tuple((int(a), int(b)) for a, b in region),
+        preview_every=preview_every,
+    )
+    return _run(viewer, image, config, None, axes, background)
+
+
+def compare(
+    viewer: Any, layers: Sequence[Layer], *, mode: Literal["grid"] = "grid", link: bool = True
+) -> Comparison:
+    """Show layers side by side, labelled, with one camera; in 2D and in 3D.
+
+    Parameters
+    ----------
+    viewer
+        The napari viewer.
+    layers
+        Two or more, in reading order. Others are hidden meanwhile.
+    mode
+        ``"grid"``.
+    link
+        Whether contrast, gamma and colours change together.
+
+    Returns
+    -------
+    Comparison
+        Its ``close()`` brings everything back; it is a context manager, too.
+
+    Raises
+    ------
+    InputError
+        If fewer than two layers are given, or one is not in the viewer.
+    """
+    if mode != "grid":
+        raise InputError(f"There is no mode {mode!r}.", hint="Choose 'grid'.")
+    return Comparison(viewer, layers, link=link)
+
+
+def _run(
+    viewer: Any,
+    image: Layer,
+    config: RunConfig,
+    psf: Measurement | np.ndarray[Any, Any] | None,
+    axes: Sequence[str] | None,
+    background: bool,
+) -> list[Image] | Job:
+    source = source_of(image, axes=axes)
+    plan = resolve(config, source.measurement, psf=psf)  # bad input is told here, at once
+    job = Session.of(viewer).start(Job(viewer, source, lambda: plan))
+    return job if background else job.wait()
+
+
+def _psf(psf: Any, image: Layer, axes: Sequence[str] | None) -> Measurement | np.ndarray[Any, Any]:
+    if not isinstance(unwrap(psf), Layer):
+        return np.asarray(psf)
+    ndim = source_of(image, axes=axes).measurement.spatial_ndim
+    return psf_of(PsfChoice(kind=PsfKind.LAYER, layer=weakref.ref(unwrap(psf))), ndim)
+
+
+def _values(options: AnyOptions | None) -> dict[str, Any]:
+    if options is None:
+        return {}
+    if isinstance(options, Options):
+        return options.model_dump(exclude_defaults=True)
+    return dict(options)

@@ -1,0 +1,84 @@
+"""What a person chose in the cards: small frozen values that can be kept, compared and restored."""
+
+from __future__ import annotations
+
+import weakref
+from dataclasses import dataclass, field
+from enum import Enum
+
+from napari.layers import Layer
+
+from napari_selfsup_recon.core.options import Options
+from napari_selfsup_recon.methods.registry import METHODS
+from napari_selfsup_recon.runs.config import PhysicsChoice, Task
+
+LayerRef = weakref.ReferenceType[Layer]
+
+
+class Part(Enum):
+    """Which part of the image is worked on; the value is what people read."""
+
+    WHOLE = "Whole image"
+    FRAME = "Time point or channel shown"
+    SLICE = "Slice shown"
+    BOX = "Box around the centre of the view"
+
+
+class PsfKind(Enum):
+    """Where the PSF comes from; the value is what people read."""
+
+    GAUSSIAN = "Gaussian of a given width"
+    LAYER = "From a layer"
+    FILE = "From a file"
+
+
+@dataclass(frozen=True)
+class DataChoice:
+    """The image, how its dimensions are read, the task and the part."""
+
+    layer: LayerRef | None = None
+    axes: tuple[str, ...] = ()
+    task: Task = "deconvolve"
+    part: Part = Part.WHOLE
+
+
+@dataclass(frozen=True)
+class PsfChoice:
+    """The PSF.
+
+    ``lateral`` and ``axial`` are full widths at half maximum in units of the image, 0 where they
+    were not set; ``physics`` holds what the more-options form edits.
+    """
+
+    kind: PsfKind = PsfKind.GAUSSIAN
+    layer: LayerRef | None = None
+    path: str = ""
+    lateral: float = 0.0
+    axial: float = 0.0
+    physics: PhysicsChoice = field(default_factory=PhysicsChoice)
+
+
+@dataclass(frozen=True)
+class MethodChoice:
+    """The method with its options, and the baseline if one is wanted."""
+
+    key: str = "ssi"
+    options: Options = field(default_factory=lambda: default_options("ssi"))
+    baseline: str | None = "richardson-lucy"
+    baseline_options: Options | None = None
+
+
+@dataclass(frozen=True)
+class Intent:
+    """All of it."""
+
+    data: DataChoice = field(default_factory=DataChoice)
+    psf: PsfChoice = field(default_factory=PsfChoice)
+    method: MethodChoice = field(default_factory=MethodChoice)
+    device: str = "auto"
+
+
+def default_options(key: str) -> Options:
+    """Return the default options of the method ``key``."""
+    options: Options = METHODS.find(key).load_options()()
+    return options

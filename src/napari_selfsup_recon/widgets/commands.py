@@ -1,0 +1,38 @@
+"""Commands of the menus and the command palette."""
+
+from __future__ import annotations
+
+import napari
+from napari.layers import Image
+from napari.utils.notifications import show_info
+
+from napari_selfsup_recon.core.errors import InputError
+from napari_selfsup_recon.widgets.comparison import Comparison, current_comparison, related
+from napari_selfsup_recon.widgets.session import Session
+
+
+def compare_layers() -> None:
+    """Show the selected images, or an image with its results, side by side; again: as before."""
+    viewer = napari.current_viewer()
+    if viewer is None:
+        return
+    open_one = current_comparison(viewer)
+    if open_one is not None:
+        open_one.close()
+        return
+    chosen = [x for x in viewer.layers if x in viewer.layers.selection and isinstance(x, Image)]
+    layers = chosen if len(chosen) > 1 else related(viewer, viewer.layers.selection.active)
+    try:
+        Comparison(viewer, layers)
+    except InputError as error:
+        show_info(str(error))
+
+
+def stop_and_keep() -> None:
+    """Stop what is running in this viewer and keep its result."""
+    viewer = napari.current_viewer()
+    job = Session.of(viewer).job if viewer is not None else None
+    if job is not None and not job.done:
+        job.stop()
+    else:
+        show_info("No reconstruction is running.")

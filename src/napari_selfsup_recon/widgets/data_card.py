@@ -1,0 +1,153 @@
+"""Card 1: the image, the task, and the part that is worked on."""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any
+
+from napari.layers import Image, Layer
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QComboBox, QRadioButton, QWidget
+
+from napari_selfsup_recon.core.errors import InputError
+from napari_selfsup_recon.widgets._editors import guard_wheel
+from napari_selfsup_recon.widgets._humanize import shape
+from napari_selfsup_recon.widgets.bridge import axes_choices, set_voxel_size, source_of
+from napari_selfsup_recon.widgets.choices import DataChoice, Part
+from napari_selfsup_recon.widgets.layer_box import LayerBox
+from napari_selfsup_recon.widgets.parts import Card, describe, form_label, form_layout, line, row
+from napari_selfsup_recon.widgets.texts import TEXTS
+from napari_selfsup_recon.widgets.voxel_editor import VoxelEditor
+
+
+class DataCard(Card):
+    """Chooses a :class:`~napari_selfsup_recon.widgets.choices.DataChoice`.
+
+    Attributes
+    ----------
+    valueChanged
+        Emitted when a person, or the layer list, changed it.
+    """
+
+    valueChanged = Signal()
+
+    def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
+        super().__init__("1  Data", parent)
+        self.image = LayerBox(viewer)
+        describe(self.image, *TEXTS["image"])
+        self._facts = line()
+        self.axes = QComboBox()
+        guard_wheel(self.axes)
+        describe(self.axes, *TEXTS["axes"])
+        self.voxel = VoxelEditor()
+        self.sharpen = QRadioButton("&Sharpen")
+        self.denoise = QRadioButton("&Denoise")
+        describe(self.sharpen, *TEXTS["sharpen"])
+        describe(self.denoise, *TEXTS["denoise"])
+        self.sharpen.setChecked(True)
+        self.part = QComboBox()
+        guard_wheel(self.part)
+        describe(self.part, *TEXTS["part"])
+        form = form_layout()
+        form.addRow(form_label("Image", self.image), self.image)
+        form.addRow("", self._facts)
+        form.addRow(form_label("Axes", self.axes), self.axes)
+        form.addRow(form_label("Voxel size", self.voxel), self.voxel)
+        tasks = row(self.sharpen, self.denoise, stretch=True)
+        form.addRow(form_label("Task", self.sharpen), tasks)
+        form.addRow(form_label("Part", self.part), self.part)
+        self.body.addLayout(form)
+        self._form = form
+        self.image.chosen.connect(self._on_layer)
+        self.axes.activated.connect(self._on_axes)
+        self.voxel.committed.connect(self._on_voxel_size)
+        self.sharpen.toggled.connect(lambda _: self.valueChanged.emit())
+        self.part.activated.connect(lambda _: self.valueChanged.emit())
+        self._on_layer()
+
+    def value(self) -> DataChoice:
+        """Return what is chosen."""
+        layer = self.image.layer
+        return DataChoice(
+            layer=None if layer is None else weakref.ref(layer),
+            axes=tuple(self.axes.currentData() or ()),
+            task="deconvolve" if self.sharpen.isChecked() else "denoise",
+            part=self.part.currentData() or Part.WHOLE,
+        )
+
+    def setValue(self, choice: DataChoice) -> None:
+        """Show ``choice``; layers that are gone are passed over."""
+        layer = choice.layer() if choice.layer is not None else None
+        if layer is not None:
+            self.image.choose(layer)
+        self._refresh()
+        index = self.axes.findText(" ".join(choice.axes))
+        if index >= 0:
+            self.axes.setCurrentIndex(index)
+            self._describe()
+        (self.sharpen if choice.task == "deconvolve" else self.denoise).setChecked(True)
+        self._choose_part(choice.part)
+
+    def reset_choices(self, event: Any = None) -> None:
+        """Follow the layer list."""
+        self.image.refresh()
+
+    def _on_layer(self) -> None:
+        self._refresh()
+        self.valueChanged.emit()
+
+    def _refresh(self) -> None:
+        """Read the layer anew."""
+        layer = self.image.layer
+        self.axes.clear()
+        for axes in axes_choices(layer) if isinstance(layer, Image) and not layer.rgb else ():
+            self.axes.addItem(" ".join(axes), axes)
+        self.axes.setEnabled(self.axes.count() > 1)
+        self._describe()
+
+    def _describe(self) -> None:
+        """Say what the image is, with the axes as they are read now."""
+        layer = self.image.layer
+        source = None
+        if layer is not None and self.axes.count():
+            try:
+                source = source_of(layer, axes=self.axes.currentData())
+            except InputError:
+                source = None
+        for widget in (self.axes, self.voxel, self.part):
+            self._form.setRowVisible(widget, source is not None)
+        if source is None:
+            self._facts.setText("" if layer is None else "This layer cannot be used.")
+            self._form.setRowVisible(self._facts, layer is not None)
+            return
+        measurement = source.measurement
+        self._form.setRowVisible(self._facts, True)
+        self._facts.setText(f"{shape(measurement.axes, measurement.shape)}, {measurement.dtype}")
+        lead = len(measurement.leading_shape)
+        self.voxel.show_size(measurement.spatial_scale, measurement.units[lead:])
+        self._offer_parts(measurement.spatial_ndim == 3, lead > 0)
+
+    def _offer_parts(self, volume: bool, frames: bool) -> None:
+        before = self.part.currentData() or Part.WHOLE
+        self.part.clear()
+        for part in Part:
+            if (part is Part.FRAME and not frames) or (part is Part.SLICE and not volume):
+                continue
+            self.part.addItem(part.value, part)
+        self._choose_part(before)
+
+    def _choose_part(self, part: Part) -> None:
+        # Enum members are compared by identity; findData would compare Qt's copies of them.
+        found = [i for i in range(self.part.count()) if self.part.itemData(i) is part]
+        self.part.setCurrentIndex(found[0] if found else 0)
+
+    def _on_axes(self) -> None:
+        self._describe()
+        self.valueChanged.emit()
+
+    def _on_voxel_size(self, size: tuple[float, ...], unit: str) -> None:
+        layer: Layer | None = self.image.layer
+        if layer is not None:
+            set_voxel_size(layer, self.axes.currentData(), size, unit)
+            self._describe()
+            self.valueChanged.emit()

@@ -1,0 +1,276 @@
+"""The dock: five cards over one session. It reads state and sends intents."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtGui import QKeySequence, QShortcut
+from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
+
+from napari_selfsup_recon.core.errors import InputError, ReconError
+from napari_selfsup_recon.runs._memory import device_memory, memory_needed
+from napari_selfsup_recon.widgets import preferences
+from napari_selfsup_recon.widgets.bridge import check_layer, unwrap
+from napari_selfsup_recon.widgets.choices import Intent
+from napari_selfsup_recon.widgets.compare_card import CompareCard
+from napari_selfsup_recon.widgets.data_card import DataCard
+from napari_selfsup_recon.widgets.method_card import MethodCard
+from napari_selfsup_recon.widgets.parts import is_alive
+from napari_selfsup_recon.widgets.physics_card import PhysicsCard
+from napari_selfsup_recon.widgets.remedies import remedies, sample_actions
+from napari_selfsup_recon.widgets.request import Request, make_request
+from napari_selfsup_recon.widgets.run_card import RunCard
+from napari_selfsup_recon.widgets.session import Session
+from napari_selfsup_recon.widgets.states import State, look
+from napari_selfsup_recon.widgets.warm_up import warm_up
+
+# Typing a number changes it at every key; the PSF is looked at when the hand rests.
+_REST_MS = 200
+
+
+class ReconWidget(QWidget):
+    """Sharpen and denoise the images of a viewer.
+
+    Parameters
+    ----------
+    napari_viewer
+        The napari viewer; napari gives it to a parameter of this name.
+
+    Attributes
+    ----------
+    session
+        What the viewer is doing; it goes on when this dock is closed.
+    """
+
+    def __init__(self, napari_viewer: Any, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        viewer = unwrap(napari_viewer)
+        self.session = Session.of(viewer)
+        self._viewer = viewer
+        self.data = DataCard(viewer)
+        self.physics = PhysicsCard(viewer)
+        self.method = MethodCard()
+        self.run_card = RunCard()
+        self.run_card.device.setCurrentText(preferences.device())
+        self.compare = CompareCard(viewer, lambda: self.data.image.layer)
+        self._blocked = ""
+        self._told: object = None
+        self._lay_out()
+        if self.session.intent is not None:
+            self.setValue(self.session.intent)
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(_REST_MS)
+        self._timer.timeout.connect(self.refresh)
+        for card in (self.data, self.physics, self.method):
+            card.valueChanged.connect(self._on_edit)
+        self.run_card.deviceChanged.connect(self._on_edit)
+        self.run_card.previewed.connect(lambda: self.start(attempt=True))
+        self.run_card.ran.connect(self.start)
+        for name in ("pause", "resume", "stop", "discard"):
+            signal = getattr(self.run_card, f"{name}d" if name.endswith("e") else _PAST[name])
+            signal.connect(lambda name=name: self._send(name))
+        self._attach()
+        self._bind_keys()
+        self.refresh()
+
+    def value(self) -> Intent:
+        """Return what is chosen.
+
+        Raises
+        ------
+        InputError
+            If options do not fit each other.
+        """
+        return Intent(
+            data=self.data.value(),
+            psf=self.physics.value(),
+            method=self.method.value(),
+            device=self.run_card.device.currentText().strip() or "auto",
+        )
+
+    def setValue(self, intent: Intent) -> None:
+        """Show ``intent``; layers that are gone are passed over."""
+        self.data.setValue(intent.data)
+        self.physics.setValue(intent.psf)
+        self.method.set_task(intent.data.task)
+        self.method.setValue(intent.method)
+        self.run_card.device.setCurrentText(intent.device)
+
+    def reset_choices(self, event: Any = None) -> None:
+        """Follow the layer list; napari calls this whenever it changes."""
+        if is_alive(self):
+            self.data.reset_choices()
+            self.physics.reset_choices()
+            self.compare.refresh()
+
+    def start(self, attempt: bool = False) -> None:
+        """Run what is chosen, or only try it on a small part."""
+        self._timer.stop()
+        self.refresh()
+        button = self.run_card.preview if attempt else self.run_card.run
+        if not button.isEnabled():
+            return
+        self.run_card.forget()
+        self._told = None
+        try:
+            self.session.run(self.value(), attempt=attempt)
+        except ReconError as error:
+            self.run_card.message.tell("error", str(error))
+
+    def refresh(self) -> None:
+        """Read all cards anew: what is wrong, what the PSF is, what the run needs."""
+        choice = self.data.value()
+        self.method.set_task(choice.task)
+        request = None
+        self._blocked = ""
+        try:
+            if choice.layer is not None and (layer := choice.layer()) is not None:
+                check_layer(layer)
+                request = make_request(self.value(), self._viewer)
+        except ReconError as error:
+            self._blocked = str(error)
+        measurement = request.source.measurement if request is not None else None
+        self.physics.refresh(choice.task, measurement)
+        if choice.task == "deconvolve" and not self._blocked:
+            self._blocked = self.physics.problem
+        self._show_needs(request)
+        self.compare.refresh()
+        self._show_state()
+
+    def _show_needs(self, request: Request | None) -> None:
+        if request is None:
+            self.run_card.show_memory(None, 0)
+            return
+        choice = self.method.value()
+        options = [o for o in (choice.options, choice.baseline_options) if o is not None]
+        region = request.config.region
+        measurement = request.source.measurement
+        if region is not None:
+            measurement = measurement.crop(tuple(slice(a, b) for a, b in region))
+        needed = max(memory_needed(option, measurement, None) for option in options)
+        try:
+            free = device_memory(self.run_card.device.currentText() or "auto")
+        except InputError as error:
+            self._blocked = str(error)
+            free = 0
+        self.run_card.show_memory(needed, free)
+
+    def _show_state(self) -> None:
+        """Let every card look as the state says."""
+        state = self.session.state
+        if not state.busy and self.data.image.layer is None:
+            state = State.EMPTY
+        shown = look(state, blocked=self._blocked)
+        for card in (self.data, self.physics, self.method):
+            card.setEnabled(shown.can_edit)
+        self._show_message(state)
+        self.run_card.show_look(shown)
+        if self.session.job is not None:
+            self.run_card.show_facts(self.session.job.facts)
+
+    def _show_message(self, state: State) -> None:
+        message, job = self.run_card.message, self.session.job
+        if state is State.EMPTY:
+            message.tell("info", "Open an image, or try a sample.", sample_actions(self._viewer))
+        elif state is State.FAILED and job is not None and job.error is not None:
+            if self._told is not job.error:
+                self._told = job.error
+                message.tell("error", str(job.error), remedies(self, job))
+        elif self._blocked and not state.busy:
+            self._told = None
+            message.tell("warning", self._blocked, remedies(self, None))
+        elif job is not None and (news := [n for n in job.facts.notices if n.level != "info"]):
+            message.tell("warning", "\n".join(dict.fromkeys(n.message for n in news)))
+        else:
+            message.clear()
+
+    def _on_edit(self) -> None:
+        self._told = None
+        self._timer.start()
+
+    def _send(self, verb: str) -> None:
+        if self.session.job is not None:
+            getattr(self.session.job, verb)()
+
+    def _on_state(self) -> None:
+        if is_alive(self):
+            if self.session.busy:
+                self._show_state()
+            else:
+                self.refresh()
+
+    def _on_progress(self) -> None:
+        if is_alive(self) and self.session.job is not None:
+            self.run_card.show_facts(self.session.job.facts)
+
+    def enterEvent(self, event: Any) -> None:
+        """Get ready to compute as soon as somebody reaches for the controls."""
+        if self.data.image.layer is not None:
+            warm_up()
+        super().enterEvent(event)
+
+    def _attach(self) -> None:
+        """Listen to the session until this dock is deleted; the session goes on."""
+        session = self.session
+        session.changed.connect(self._on_state)
+        session.progressed.connect(self._on_progress)
+        selection = self._viewer.layers.selection.events.changed
+        selection.connect(self.compare.refresh)
+        listeners = [weakref.WeakMethod(self._on_state), weakref.WeakMethod(self._on_progress)]
+
+        def detach(*_: object) -> None:
+            for signal, listener in zip(
+                (session.changed, session.progressed), listeners, strict=True
+            ):
+                if (method := listener()) is not None:
+                    signal.disconnect(method, missing_ok=True)
+
+        self.destroyed.connect(detach)
+
+    def _bind_keys(self) -> None:
+        keys: tuple[tuple[str, Callable[[], object]], ...] = (
+            ("Ctrl+Return", self.start),
+            ("Ctrl+Shift+Return", lambda: self.start(attempt=True)),
+            ("Ctrl+.", lambda: self._send("stop")),
+            ("Ctrl+Alt+G", self.compare.grid.toggle),
+        )
+        for sequence, do in keys:
+            shortcut = QShortcut(QKeySequence(sequence), self)
+            shortcut.setContext(Qt.ShortcutContext.WindowShortcut)
+            shortcut.activated.connect(do)
+
+    def _lay_out(self) -> None:
+        """What is chosen scrolls; what starts and shows the work is always in sight."""
+        content = QWidget()
+        column = _column(content, (self.data, self.physics, self.method))
+        column.addStretch(1)
+        area = QScrollArea()
+        area.setWidgetResizable(True)
+        area.setFrameShape(QFrame.Shape.NoFrame)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setMinimumHeight(120)
+        area.setWidget(content)
+        foot = QWidget()
+        _column(foot, (self.run_card, self.compare))
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.setSpacing(0)
+        outer.addWidget(area, 1)
+        outer.addWidget(foot)
+        self.setMinimumWidth(300)
+
+
+def _column(parent: QWidget, cards: tuple[QWidget, ...]) -> QVBoxLayout:
+    column = QVBoxLayout(parent)
+    column.setContentsMargins(4, 4, 4, 2)
+    column.setSpacing(8)
+    for card in cards:
+        column.addWidget(card)
+    return column
+
+
+_PAST = {"stop": "stopped", "discard": "discarded"}

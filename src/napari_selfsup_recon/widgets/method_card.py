@@ -1,0 +1,159 @@
+"""Card 3: how the image is restored."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import QSignalBlocker, Signal
+from qtpy.QtWidgets import QCheckBox, QComboBox, QWidget
+
+from napari_selfsup_recon.core.options import Options
+from napari_selfsup_recon.core.registry import Entry
+from napari_selfsup_recon.methods.registry import METHODS
+from napari_selfsup_recon.widgets._editors import guard_wheel
+from napari_selfsup_recon.widgets.choices import MethodChoice
+from napari_selfsup_recon.widgets.options_form import OptionsForm
+from napari_selfsup_recon.widgets.parts import Card, describe, note
+from napari_selfsup_recon.widgets.texts import TEXTS
+
+
+class MethodCard(Card):
+    """Chooses a :class:`~napari_selfsup_recon.widgets.choices.MethodChoice`.
+
+    What was set for a method is kept while another one is looked at.
+
+    Attributes
+    ----------
+    valueChanged
+        Emitted when a person changed it.
+    """
+
+    valueChanged = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__("3  Method", parent)
+        self._task = ""
+        self._kept: dict[str, Options] = {}
+        self._form: OptionsForm | None = None
+        self._form_key = ""
+        self._baseline_form: OptionsForm | None = None
+        self._baseline_key = ""
+        self.method = QComboBox()
+        guard_wheel(self.method)
+        describe(self.method, *TEXTS["method"])
+        self._summary = note()
+        self._place, self._baseline_place = QWidget(), QWidget()
+        self.baseline = QCheckBox()
+        self.baseline.setChecked(True)
+        describe(self.baseline, *TEXTS["baseline"])
+        for widget in (self.method, self._summary, self._place, self.baseline):
+            self.body.addWidget(widget)
+        self.body.addWidget(self._baseline_place)
+        self.method.currentIndexChanged.connect(self._on_method)
+        self.baseline.toggled.connect(self._on_baseline)
+        self.set_task("deconvolve")
+
+    @property
+    def form(self) -> OptionsForm:
+        """The form of the chosen method."""
+        assert self._form is not None
+        return self._form
+
+    def value(self) -> MethodChoice:
+        """Return what is chosen.
+
+        Raises
+        ------
+        InputError
+            If options do not fit each other.
+        """
+        baseline = self._baseline_key if self._wants_baseline else None
+        return MethodChoice(
+            key=self._form_key,
+            options=self.form.value(),
+            baseline=baseline,
+            baseline_options=self._baseline_form.value()
+            if baseline and self._baseline_form
+            else None,
+        )
+
+    def setValue(self, choice: MethodChoice) -> None:
+        """Show ``choice``, as far as it serves the task."""
+        self._kept[choice.key] = choice.options
+        if choice.baseline is not None and choice.baseline_options is not None:
+            self._kept[choice.baseline] = choice.baseline_options
+        with QSignalBlocker(self.baseline):
+            self.baseline.setChecked(choice.baseline is not None)
+        index = self.method.findData(choice.key)
+        if index >= 0:
+            with QSignalBlocker(self.method):
+                self.method.setCurrentIndex(index)
+        self._form_key = self._baseline_key = ""
+        self._build()
+
+    def set_task(self, task: str) -> None:
+        """Offer the methods that serve ``task``."""
+        if task == self._task:
+            return
+        self._task = task
+        before = self.method.currentData()
+        with QSignalBlocker(self.method):
+            self.method.clear()
+            for entry in METHODS.for_task(task):
+                self.method.addItem(entry.label, entry.key)
+            self.method.setCurrentIndex(max(0, self.method.findData(before)))
+        self._build()
+
+    @property
+    def _wants_baseline(self) -> bool:
+        return self.baseline.isChecked() and not self.baseline.isHidden()
+
+    def _entry(self) -> Entry:
+        return METHODS.find(self.method.currentData())
+
+    def _on_method(self, _: int) -> None:
+        self._build()
+        self.valueChanged.emit()
+
+    def _on_baseline(self, wanted: bool) -> None:
+        self._baseline_place.setVisible(wanted and not self.baseline.isHidden())
+        self.valueChanged.emit()
+
+    def _build(self) -> None:
+        """Put the forms of the chosen methods in place."""
+        entry = self._entry()
+        self._summary.setText(f"{entry.summary} Needs: {_lower(entry.needs)}")
+        if entry.key != self._form_key:
+            self._keep(self._form_key, self._form)
+            self._form = self._replace(entry, self._form, self._place)
+            self._form_key = entry.key
+            self._place = self._form
+        rivals = METHODS.for_task(self._task, learned=False) if entry.learned else ()
+        self.baseline.setVisible(bool(rivals))
+        if rivals:
+            rival = rivals[0]
+            self.baseline.setText(f"Also run {rival.label} first")
+            if rival.key != self._baseline_key:
+                self._keep(self._baseline_key, self._baseline_form)
+                self._baseline_form = self._replace(
+                    rival, self._baseline_form, self._baseline_place
+                )
+                self._baseline_key = rival.key
+                self._baseline_place = self._baseline_form
+        self._baseline_place.setVisible(bool(rivals) and self.baseline.isChecked())
+
+    def _replace(self, entry: Entry, old: OptionsForm | None, place: QWidget) -> OptionsForm:
+        form = OptionsForm(entry.load_options(), hidden=("device",))
+        if entry.key in self._kept:
+            form.setValue(self._kept[entry.key])
+        form.valueChanged.connect(lambda _: self.valueChanged.emit())
+        self.body.replaceWidget(place, form)
+        place.setParent(None)
+        place.deleteLater()
+        return form
+
+    def _keep(self, key: str, form: OptionsForm | None) -> None:
+        if key and form is not None:
+            self._kept[key] = form.value()
+
+
+def _lower(sentence: str) -> str:
+    return sentence[:1].lower() + sentence[1:]

@@ -1,0 +1,220 @@
+"""Card 2: what the instrument did to the image."""
+
+from __future__ import annotations
+
+import weakref
+from pathlib import Path
+from typing import Any, cast
+
+from napari.layers import Layer
+from qtpy.QtCore import QSignalBlocker, Signal
+from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QFileDialog, QLineEdit, QToolButton, QWidget
+
+from napari_selfsup_recon.core.errors import ReconError
+from napari_selfsup_recon.core.measurement import Measurement
+from napari_selfsup_recon.core.units import unit_symbol
+from napari_selfsup_recon.runs._psf import choose_psf
+from napari_selfsup_recon.runs.config import PhysicsChoice, RunConfig
+from napari_selfsup_recon.widgets._editors import TidyNumberBox, guard_wheel
+from napari_selfsup_recon.widgets.choices import PsfChoice, PsfKind
+from napari_selfsup_recon.widgets.layer_box import LayerBox
+from napari_selfsup_recon.widgets.options_form import OptionsForm
+from napari_selfsup_recon.widgets.parts import Card, describe, form_label, form_layout, note, row
+from napari_selfsup_recon.widgets.psf_view import PsfView
+from napari_selfsup_recon.widgets.request import physics_of, psf_of
+from napari_selfsup_recon.widgets.texts import TEXTS
+
+# Widths that light microscopes have, in voxels of a well sampled image; only a first guess.
+_LATERAL, _AXIAL = 2.5, 3.0
+
+
+class PhysicsCard(Card):
+    """Chooses a :class:`~napari_selfsup_recon.widgets.choices.PsfChoice`.
+
+    Attributes
+    ----------
+    valueChanged
+        Emitted when a person, or the layer list, changed it.
+    problem
+        Why the PSF cannot be used, empty where it can.
+    """
+
+    valueChanged = Signal()
+
+    def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
+        super().__init__("2  Physics", parent)
+        self.problem = ""
+        self._guessed = True
+        self.kind = QComboBox()
+        for kind in PsfKind:
+            self.kind.addItem(kind.value, kind)
+        guard_wheel(self.kind)
+        describe(self.kind, *TEXTS["psf kind"])
+        self.lateral, self.axial = _width_box("lateral"), _width_box("axial")
+        self.layer = LayerBox(viewer, first=_first_psf)
+        describe(self.layer, *TEXTS["psf layer"])
+        self.path = QLineEdit()
+        self.path.setPlaceholderText("psf.tif")
+        describe(self.path, *TEXTS["psf path"])
+        browse = QToolButton()
+        browse.setText("…")
+        describe(browse, *TEXTS["psf browse"])
+        self._file = QWidget()
+        self._file.setLayout(row(self.path, browse))
+        self._none = note("Denoising needs nothing to be known of the instrument.")
+        self.view = PsfView()
+        self.more = OptionsForm(PhysicsChoice, hidden=("psf", "path", "fwhm"))
+        self._form = form_layout()
+        self._form.addRow(form_label("PSF", self.kind), self.kind)
+        self._form.addRow(form_label("Width xy", self.lateral), self.lateral)
+        self._form.addRow(form_label("Width z", self.axial), self.axial)
+        self._form.addRow(form_label("Layer", self.layer), self.layer)
+        self._form.addRow(form_label("File", self._file), self._file)
+        self.body.addWidget(self._none)
+        self.body.addLayout(self._form)
+        self.body.addWidget(self.view)
+        self.body.addWidget(self.more)
+        if self.layer.layer is not None and _is_psf(self.layer.layer):
+            self._choose_kind(PsfKind.LAYER)
+        self.kind.currentIndexChanged.connect(self._on_change)
+        self.layer.chosen.connect(self._on_layer)
+        self.path.editingFinished.connect(self._on_change)
+        browse.clicked.connect(self._browse)
+        for box in (self.lateral, self.axial):
+            box.valueChanged.connect(self._on_width)
+        self.more.valueChanged.connect(self._on_change)
+
+    def value(self) -> PsfChoice:
+        """Return what is chosen."""
+        layer = self.layer.layer
+        return PsfChoice(
+            kind=self.kind.currentData(),
+            layer=None if layer is None else weakref.ref(layer),
+            path=self.path.text().strip(),
+            lateral=self.lateral.value(),
+            axial=self.axial.value(),
+            physics=cast(PhysicsChoice, self.more.value()),
+        )
+
+    def setValue(self, choice: PsfChoice) -> None:
+        """Show ``choice``; layers that are gone are passed over."""
+        layer = choice.layer() if choice.layer is not None else None
+        if layer is not None:
+            self.layer.choose(layer)
+        self._choose_kind(choice.kind)
+        self.path.setText(choice.path)
+        for box, width in ((self.lateral, choice.lateral), (self.axial, choice.axial)):
+            if width:
+                with QSignalBlocker(box):
+                    box.setValue(width)
+                self._guessed = False
+        self.more.setValue(choice.physics)
+
+    def reset_choices(self, event: Any = None) -> None:
+        """Follow the layer list."""
+        self.layer.refresh()
+
+    def refresh(self, task: str, measurement: Measurement | None) -> None:
+        """Check the PSF against the image and show what was found.
+
+        Parameters
+        ----------
+        task
+            ``"denoise"`` needs no PSF.
+        measurement
+            The image, None where there is none.
+        """
+        self.problem = ""
+        sharpen = task == "deconvolve"
+        kind = self.kind.currentData()
+        self._none.setVisible(not sharpen)
+        self.more.setVisible(sharpen)
+        known = measurement is not None
+        volume = measurement is not None and measurement.spatial_ndim == 3
+        for widget, shown in (
+            (self.kind, True),
+            (self.lateral, kind is PsfKind.GAUSSIAN and known),
+            (self.axial, kind is PsfKind.GAUSSIAN and volume),
+            (self.layer, kind is PsfKind.LAYER),
+            (self._file, kind is PsfKind.FILE),
+        ):
+            self._form.setRowVisible(widget, sharpen and shown)
+        self.view.setVisible(sharpen and measurement is not None)
+        if not sharpen or measurement is None:
+            return
+        self._guess_widths(measurement)
+        if kind is PsfKind.FILE and not self.path.text().strip():
+            self.problem = "Choose the file that holds the PSF."
+            self.view.say("")
+            return
+        self._check(measurement)
+
+    def _check(self, measurement: Measurement) -> None:
+        choice = self.value()
+        try:
+            given = None
+            if choice.kind is PsfKind.LAYER:
+                given = psf_of(choice, measurement.spatial_ndim)
+            config = RunConfig(physics=physics_of(choice, measurement))
+            psf, findings = choose_psf(config, measurement, given)
+        except ReconError as error:
+            self.problem = str(error)
+            self.view.say(f"⚠ {error}")
+            return
+        self.view.show_psf(psf, findings, measurement.spatial_scale)
+
+    def _guess_widths(self, measurement: Measurement) -> None:
+        """Begin with widths that fit the voxels; never overwrite what a person typed."""
+        lead = len(measurement.leading_shape)
+        unit = measurement.units[lead:][-1]
+        symbol = "px" if unit == "pixel" else unit_symbol(unit)
+        scale = measurement.spatial_scale
+        for box, width in ((self.lateral, _LATERAL * scale[-1]), (self.axial, _AXIAL * scale[0])):
+            with QSignalBlocker(box):
+                box.setSuffix(f" {symbol}")
+                if self._guessed:
+                    box.setValue(width)
+
+    def _on_layer(self) -> None:
+        if self.layer.layer is not None and _is_psf(self.layer.layer) and self._guessed:
+            self._choose_kind(PsfKind.LAYER)
+        self._on_change()
+
+    def _on_width(self, _: float) -> None:
+        self._guessed = False
+        self._on_change()
+
+    def _on_change(self, *_: object) -> None:
+        self.valueChanged.emit()
+
+    def _choose_kind(self, kind: PsfKind) -> None:
+        with QSignalBlocker(self.kind):
+            self.kind.setCurrentIndex(list(PsfKind).index(kind))
+
+    def _browse(self) -> None:
+        start = str(Path(self.path.text()).parent) if self.path.text() else ""
+        chosen, _ = QFileDialog.getOpenFileName(
+            self, "PSF", start, "Images (*.tif *.tiff *.npy *.npz);;All files (*)"
+        )
+        if chosen:
+            self.path.setText(chosen)
+            self._on_change()
+
+
+def _width_box(key: str) -> QDoubleSpinBox:
+    box = TidyNumberBox()
+    box.setDecimals(4)
+    box.setRange(0.0001, 1e6)
+    box.setStepType(QDoubleSpinBox.StepType.AdaptiveDecimalStepType)
+    guard_wheel(box)
+    describe(box, *TEXTS[key])
+    return box
+
+
+def _is_psf(layer: Layer) -> bool:
+    return "psf" in layer.name.lower()
+
+
+def _first_psf(layers: list[Layer]) -> Layer | None:
+    named = [layer for layer in layers if _is_psf(layer)]
+    return named[0] if named else (layers[-1] if layers else None)

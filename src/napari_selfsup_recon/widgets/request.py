@@ -1,0 +1,171 @@
+"""From what a person chose and what is in view to what is run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from napari.layers import Layer
+
+from napari_selfsup_recon.core.errors import InputError
+from napari_selfsup_recon.core.measurement import Measurement
+from napari_selfsup_recon.core.options import Options
+from napari_selfsup_recon.runs.config import PhysicsChoice, Region, RunConfig
+from napari_selfsup_recon.runs.plan import RunPlan, resolve
+from napari_selfsup_recon.widgets.bridge import Source, source_of, unwrap
+from napari_selfsup_recon.widgets.choices import Intent, Part, PsfChoice, PsfKind
+from napari_selfsup_recon.widgets.preferences import preview_interval
+
+BOX = {2: (256, 256), 3: (64, 128, 128)}
+TRY = {2: (160, 160), 3: (32, 64, 64)}
+_TRY_STEPS = 120
+_TRY_EVERY = 0.7
+
+
+@dataclass(frozen=True, eq=False)
+class Request:
+    """What is run, on what: ready to be resolved to a plan."""
+
+    source: Source
+    config: RunConfig
+    psf: Measurement | None = None
+
+    def resolve(self) -> RunPlan:
+        """Check everything and return the plan; see :func:`napari_selfsup_recon.runs.resolve`."""
+        return resolve(self.config, self.source.measurement, psf=self.psf)
+
+
+def make_request(intent: Intent, viewer: Any, *, attempt: bool = False) -> Request:
+    """Return what ``intent`` means for what is in view.
+
+    Parameters
+    ----------
+    intent
+        What was chosen.
+    viewer
+        The viewer, whose view centre and sliders say which box, slice and frame are meant.
+    attempt
+        Whether it is only a quick try, on a small part and with few steps.
+
+    Raises
+    ------
+    InputError
+        If there is no image, or it cannot be used.
+    """
+    layer = _layer(intent.data.layer, "There is no image to work on.", "Open an image.")
+    source = part_of(layer, viewer, intent, attempt=attempt)
+    shape = source.measurement.spatial_shape
+    region: Region | None = None
+    if attempt or intent.data.part is Part.BOX:
+        size = (TRY if attempt else BOX)[len(shape)]
+        region = box_around(view_centre(layer, viewer, source), shape, size)
+    choice = intent.method
+    config = RunConfig(
+        task=intent.data.task,
+        method=choice.key,
+        options=_values(choice.options, intent.device, attempt=attempt),
+        baseline=choice.baseline,
+        baseline_options=(
+            _values(choice.baseline_options, intent.device)
+            if choice.baseline is not None and choice.baseline_options is not None
+            else {}
+        ),
+        physics=physics_of(intent.psf, source.measurement),
+        region=region,
+        preview_every=_TRY_EVERY if attempt else preview_interval(),
+    )
+    psf = None
+    if intent.data.task == "deconvolve" and intent.psf.kind is PsfKind.LAYER:
+        psf = psf_of(intent.psf, source.measurement.spatial_ndim)
+    return Request(source, config, psf)
+
+
+def part_of(layer: Layer, viewer: Any, intent: Intent, *, attempt: bool = False) -> Source:
+    """Return the frames of the layer that are worked on."""
+    axes = intent.data.axes or None
+    source = source_of(layer, axes=axes)
+    names = source.measurement.axes
+    part = Part.FRAME if attempt and intent.data.part is not Part.SLICE else intent.data.part
+    lead = len(source.measurement.leading_shape)
+    shown = view_index(layer, viewer)
+    fixed = {
+        axis: shown[axis]
+        for axis, name in enumerate(names)
+        if part is not Part.WHOLE and (axis < lead or (name == "z" and part is Part.SLICE))
+    }
+    return source_of(layer, axes=names, fixed=fixed) if fixed else source
+
+
+def view_index(layer: Layer, viewer: Any) -> tuple[int, ...]:
+    """Return the voxel of the layer in the middle of the view."""
+    viewer = unwrap(viewer)
+    point = list(viewer.dims.point)
+    centre = viewer.camera.center
+    shown = viewer.dims.displayed
+    for position, dim in enumerate(shown):
+        point[dim] = centre[len(centre) - len(shown) + position]
+    voxel = np.round(layer.world_to_data(point[len(point) - layer.ndim :])).astype(int)
+    shape = layer.data[0].shape if layer.multiscale else layer.data.shape
+    return tuple(int(np.clip(v, 0, n - 1)) for v, n in zip(voxel, shape, strict=True))
+
+
+def view_centre(layer: Layer, viewer: Any, source: Source) -> tuple[int, ...]:
+    """Return :func:`view_index` along the spatial axes of the measurement."""
+    voxel = view_index(layer, viewer)
+    free = [v for v, held in zip(voxel, source.fixed, strict=True) if held is None]
+    return tuple(free[len(free) - source.measurement.spatial_ndim :])
+
+
+def box_around(centre: Sequence[int], shape: Sequence[int], size: Sequence[int]) -> Region:
+    """Return a box of ``size`` around ``centre``, moved and shrunk to lie in ``shape``."""
+    edges = []
+    for c, n, wanted in zip(centre, shape, size, strict=True):
+        extent = min(n, wanted)
+        start = int(np.clip(c - extent // 2, 0, n - extent))
+        edges.append((start, start + extent))
+    return tuple(edges)
+
+
+def physics_of(choice: PsfChoice, measurement: Measurement) -> PhysicsChoice:
+    """Return the physics part of a run."""
+    kinds = {PsfKind.GAUSSIAN: "gaussian", PsfKind.LAYER: "array", PsfKind.FILE: "file"}
+    lateral, axial = choice.lateral, choice.axial
+    fwhm = (axial, lateral, lateral)[3 - measurement.spatial_ndim :]
+    return choice.physics.model_copy(
+        update={
+            "psf": kinds[choice.kind],
+            "path": choice.path or None if choice.kind is PsfKind.FILE else None,
+            "fwhm": fwhm if choice.kind is PsfKind.GAUSSIAN and all(fwhm) else None,
+        }
+    )
+
+
+def psf_of(choice: PsfChoice, ndim: int) -> Measurement:
+    """Return the PSF that a layer holds; of a 3D PSF for a single slice its brightest plane."""
+    layer = _layer(choice.layer, "No PSF is chosen.", "Choose the layer that holds it.")
+    source = source_of(layer, axes="zyx"[3 - layer.ndim :] if layer.ndim <= 3 else None)
+    measurement = source.measurement
+    if ndim == 2 and len(measurement.shape) == 3 and measurement.shape[0] > 1:
+        planes = np.asarray(measurement.data)
+        sharpest = int(np.argmax(planes.max(axis=(1, 2))))
+        return source_of(layer, axes=measurement.axes, fixed={0: sharpest}).measurement
+    return measurement
+
+
+def _layer(reference: Any, missing: str, hint: str) -> Layer:
+    layer = reference() if reference is not None else None
+    if layer is None:
+        raise InputError(missing, hint=hint)
+    return layer
+
+
+def _values(options: Options, device: str, *, attempt: bool = False) -> dict[str, Any]:
+    """Return what differs from the defaults."""
+    values = options.model_dump(exclude_defaults=True)
+    if "device" in type(options).model_fields and device != "auto":
+        values["device"] = device
+    if attempt and "steps" in type(options).model_fields:
+        values["steps"] = min(_TRY_STEPS, options.model_dump()["steps"])
+    return values

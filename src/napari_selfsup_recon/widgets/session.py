@@ -1,0 +1,99 @@
+"""What one viewer is doing. It outlives the docks that show it."""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any
+
+from psygnal import Signal
+
+from napari_selfsup_recon.core.errors import InputError
+from napari_selfsup_recon.widgets.bridge import unwrap
+from napari_selfsup_recon.widgets.choices import Intent
+from napari_selfsup_recon.widgets.job import Job
+from napari_selfsup_recon.widgets.request import make_request
+from napari_selfsup_recon.widgets.states import State
+
+_SESSIONS: weakref.WeakKeyDictionary[Any, Session] = weakref.WeakKeyDictionary()
+
+
+class Session:
+    """The job of a viewer and what was last chosen there; use :meth:`of`.
+
+    Attributes
+    ----------
+    intent
+        What was chosen last, None before anything was; a dock that is opened again starts from it.
+    job
+        The last job, running or done.
+    changed
+        Emitted when the state changed.
+    progressed
+        Emitted when a running job has news, 10 times a second at most.
+    """
+
+    changed = Signal()
+    progressed = Signal()
+
+    def __init__(self, viewer: Any) -> None:
+        self._viewer = weakref.ref(unwrap(viewer))
+        self.intent: Intent | None = None
+        self.job: Job | None = None
+
+    @staticmethod
+    def of(viewer: Any) -> Session:
+        """Return the session of ``viewer``; the same one every time."""
+        viewer = unwrap(viewer)
+        if viewer not in _SESSIONS:
+            _SESSIONS[viewer] = Session(viewer)
+        return _SESSIONS[viewer]
+
+    @property
+    def viewer(self) -> Any:
+        """The viewer, None when it is gone."""
+        return self._viewer()
+
+    @property
+    def state(self) -> State:
+        """What is going on."""
+        return self.job.state if self.job is not None else State.READY
+
+    @property
+    def busy(self) -> bool:
+        """Whether a job is under way."""
+        return self.state.busy
+
+    def start(self, job: Job) -> Job:
+        """Start ``job``; one job at a time.
+
+        Raises
+        ------
+        InputError
+            If another one is under way.
+        """
+        if self.busy:
+            raise InputError(
+                "A reconstruction is under way in this viewer already.",
+                hint="Wait for it, stop it or discard it first.",
+            )
+        self.job = job
+        job.changed.connect(self._on_change)
+        job.progressed.connect(self.progressed.emit)
+        job.start()
+        self.changed.emit()
+        return job
+
+    def run(self, intent: Intent, *, attempt: bool = False) -> Job:
+        """Start what ``intent`` says on what is in view, or only try it on a small part.
+
+        Raises
+        ------
+        InputError
+            If there is no usable image, or a job is under way.
+        """
+        self.intent = intent
+        request = make_request(intent, self.viewer, attempt=attempt)
+        return self.start(Job(self.viewer, request.source, request.resolve, preview=attempt))
+
+    def _on_change(self) -> None:
+        self.changed.emit()
