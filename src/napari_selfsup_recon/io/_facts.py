@@ -33,9 +33,9 @@ def arrange(
     axes: Sequence[str],
     path: Path,
     *,
-    scale: Mapping[str, float] | None = None,
-    units: Mapping[str, str] | None = None,
-    translate: Mapping[str, float] | None = None,
+    scale: Mapping[str, object] | None = None,
+    units: Mapping[str, object] | None = None,
+    translate: Mapping[str, object] | None = None,
     name: str | None = None,
     metadata: Mapping[str, Any] | None = None,
 ) -> Measurement:
@@ -72,15 +72,14 @@ def arrange(
     if order != list(range(len(shape))):
         data = _transposed(data, order)
     names = tuple(axes[i] for i in order)
-    sizes = {a: float(scale[a]) for a in names if a in scale}
-    known = {a: s for a, s in sizes.items() if np.isfinite(s) and s > 0}
+    known = {a: size for a in names if (size := positive(scale.get(a))) is not None}
     try:
         return Measurement(
             data,
             axes=names,
             scale=tuple(known.get(a, 1.0) for a in names),
             units=tuple(canonical_unit(units.get(a)) if a in known else PIXEL for a in names),
-            translate=tuple(_finite(translate.get(a, 0.0)) for a in names),
+            translate=tuple(_number(translate.get(a)) for a in names),
             name=name or stem(path),
             metadata={**(metadata or {}), "path": str(path)},
         )
@@ -105,8 +104,18 @@ def _transposed(data: Any, order: list[int]) -> Any:
     return data[index].transpose([left.index(i) for i in order])
 
 
-def _finite(value: float) -> float:
-    return float(value) if np.isfinite(value) else 0.0
+def positive(value: object) -> float | None:
+    """Return a number or text as a positive, finite number, or None."""
+    number = _number(value)
+    return number if number > 0 else None
+
+
+def _number(value: object) -> float:
+    try:
+        number = float(str(value))
+    except ValueError:
+        return 0.0
+    return number if np.isfinite(number) else 0.0
 
 
 def name_axes(codes: Sequence[str]) -> tuple[str, ...]:

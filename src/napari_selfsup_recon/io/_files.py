@@ -90,7 +90,7 @@ def check_target(path: str | os.PathLike[str], *, overwrite: bool = False) -> Pa
             )
         if not folder.is_dir():
             raise FileError(f"{str(folder)!r} is a file, not a folder.", hint="Choose a folder.")
-        if os.path.lexists(target) and not overwrite:
+        if _occupied(target) and not overwrite:
             raise FileError(f"{str(target)!r} already exists.", hint=HOW_TO_OVERWRITE)
         # Asking for permission is no proof (network drives, containers); writing is.
         probe = beside(target)
@@ -104,6 +104,14 @@ def check_target(path: str | os.PathLike[str], *, overwrite: bool = False) -> Pa
             hint="Choose a folder of your own.",
         ) from error
     return target
+
+
+def _occupied(path: Path) -> bool:
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def beside(target: Path) -> Path:
@@ -125,7 +133,7 @@ def replacing(target: Path, *, overwrite: bool) -> Iterator[Path]:
     part = beside(target)
     try:
         yield part
-        if os.path.lexists(target) and not overwrite:
+        if _occupied(target) and not overwrite:
             raise FileError(f"{str(target)!r} already exists.", hint=HOW_TO_OVERWRITE)
         if target.is_dir() and not target.is_symlink():
             _swap_folders(part, target)

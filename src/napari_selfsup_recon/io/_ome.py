@@ -7,11 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 from xml.etree import ElementTree
 
-import numpy as np
-
 from napari_selfsup_recon.core.errors import InputError
 from napari_selfsup_recon.core.measurement import Measurement
 from napari_selfsup_recon.core.units import PIXEL, canonical_unit, is_length, is_time, unit_symbol
+from napari_selfsup_recon.io._facts import positive
 
 OME = "http://www.openmicroscopy.org/Schemas/OME/2016-06"
 NAMESPACE = "napari-selfsup-recon/result"
@@ -116,7 +115,7 @@ def spacing(root: ElementTree.Element, scene: int) -> tuple[dict[str, float], di
         ("z", "PhysicalSizeZ", "µm"),
         ("t", "TimeIncrement", "s"),
     ):
-        size = number(pixels.attrib.get(key))
+        size = positive(pixels.attrib.get(key))
         if size is not None:
             scale[axis] = size
             units[axis] = canonical_unit(pixels.attrib.get(f"{key}Unit", default))
@@ -135,15 +134,6 @@ def image_name(root: ElementTree.Element, scene: int) -> str | None:
     """Return the name of image ``scene``, if it has one."""
     images = root.findall("Image")
     return images[scene].attrib.get("Name") or None if scene < len(images) else None
-
-
-def number(text: object) -> float | None:
-    """Return ``text`` as a positive, finite number, or None."""
-    try:
-        value = float(str(text))
-    except ValueError:
-        return None
-    return value if np.isfinite(value) and value > 0 else None
 
 
 def merge(

@@ -88,6 +88,8 @@ def _read(
 ) -> Measurement:
     images = tif.series
     _complain(path, heard)
+    if not images:
+        raise damaged(path, "a TIFF", "it holds no image")
     if not 0 <= scene < len(images):
         raise FileError(
             f"{str(path)!r} has {len(images)} image(s); there is no number {scene}.",
@@ -149,6 +151,10 @@ def _check_extent(series: tifffile.TiffPageSeries, path: Path) -> None:
     if series.dataoffset is not None:
         ends = series.dataoffset + count
     else:
+        wanted = prod(series.keyframe.chunked)
+        there = min(len(page.dataoffsets) for page in pages if page is not None)
+        if there < wanted:
+            raise damaged(path, "a TIFF", f"{there} of {wanted} pieces of a plane are there")
         ends = max(
             (
                 offset + length

@@ -7,7 +7,7 @@ from typing import Any
 import tifffile
 
 from napari_selfsup_recon.core.units import PIXEL, canonical_unit, is_length
-from napari_selfsup_recon.io._ome import number
+from napari_selfsup_recon.io._facts import positive
 
 INCH, CENTIMETER = 2, 3
 # Resolutions that programs fill in for printers; they say nothing about the sample.
@@ -36,14 +36,14 @@ def imagej_spacing(tif: tifffile.TiffFile) -> tuple[dict[str, float], dict[str, 
         per_unit = _ratio(tags[name].value) if name in tags else None
         if per_unit is not None:
             scale[axis] = 1.0 / per_unit
-    spacing = number(facts.get("spacing"))
+    spacing = positive(facts.get("spacing"))
     if spacing is not None:
         scale["z"] = spacing
     units = dict.fromkeys(scale, unit)
     for key, axis in (("yunit", "y"), ("zunit", "z")):
         if axis in units and facts.get(key):
             units[axis] = canonical_unit(facts[key])
-    interval = number(facts.get("finterval"))
+    interval = positive(facts.get("finterval"))
     if interval is not None:
         scale["t"] = interval
         units["t"] = canonical_unit(facts.get("tunit") or "second")
@@ -81,7 +81,7 @@ def _shaped_spacing(tif: tifffile.TiffFile) -> tuple[dict[str, float], dict[str,
         per_unit = _ratio(tags[name].value) if name in tags else None
         if per_unit is not None:
             scale[axis] = 1.0 / per_unit
-    spacing = number(facts.get("spacing"))
+    spacing = positive(facts.get("spacing"))
     if spacing is not None:
         scale["z"] = spacing
     return scale, dict.fromkeys(scale, unit)
@@ -89,6 +89,6 @@ def _shaped_spacing(tif: tifffile.TiffFile) -> tuple[dict[str, float], dict[str,
 
 def _ratio(value: Any) -> float | None:
     try:
-        return number(value[0] / value[1])
+        return positive(value[0] / value[1])
     except (TypeError, IndexError, ZeroDivisionError):
         return None
