@@ -109,7 +109,8 @@ class Measurement:
     @property
     def dtype(self) -> np.dtype[Any]:
         """Type of the stored values."""
-        return np.dtype(self.data.dtype)
+        dtype: np.dtype[Any] = np.dtype(self.data.dtype)
+        return dtype
 
     @property
     def spatial_axes(self) -> tuple[str, ...]:
@@ -153,10 +154,16 @@ class Measurement:
         Raises
         ------
         InputError
-            If the voxels are NaN or infinite.
+            If the voxels are NaN or infinite, or ``index`` or ``region`` do not fit the axes.
         """
-        selection = index + (region or (slice(None),) * self.spatial_ndim)
-        image = np.array(self.data[selection], dtype=np.float32)
+        selection = tuple(index) + (region or (slice(None),) * self.spatial_ndim)
+        if len(selection) != len(self.shape):
+            raise InputError(
+                f"{self.name!r} has the axes {self.axes}; frame {tuple(index)} is none of its.",
+                hint=f"Give one index for each of {self.axes[: len(self.leading_shape)]}.",
+            )
+        with np.errstate(over="ignore"):  # too large for float32 becomes infinite, told below
+            image = np.array(self.data[selection], dtype=np.float32)
         bad = image.size - int(np.count_nonzero(np.isfinite(image)))
         if bad:
             raise InputError(
