@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from napari_selfsup_recon.core.registry import load_object
 from napari_selfsup_recon.simulate.defocus import published_psf_2d
 from napari_selfsup_recon.simulate.degrade import Degraded, degrade
 
@@ -18,9 +19,8 @@ def micrograph(side: int = SIDE) -> np.ndarray[tuple[int, int], np.dtype[np.uint
     side
         Rows and columns of the crop, 512 at most.
     """
-    from skimage.data import immunohistochemistry
-
-    red: np.ndarray[tuple[int, int], np.dtype[np.uint8]] = immunohistochemistry()[..., 0]
+    rgb = load_object("skimage.data:immunohistochemistry")()
+    red: np.ndarray[tuple[int, int], np.dtype[np.uint8]] = rgb[..., 0]
     return 255 - red[:side, :side]
 
 
