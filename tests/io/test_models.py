@@ -33,6 +33,7 @@ class GainOptions(Options):
 
     steps: int = option(5, ge=1, le=100, title="Steps", description="Steps.")
     name: str = option("µ", title="Name", description="Name.")
+    device: str = option("cpu", title="Device", description="Device.")
 
 
 class Gain(LearnedMethod):
@@ -118,6 +119,13 @@ def test_saving_through_the_method_and_the_package(tmp_path: Path) -> None:
 
     path = trained(noise=Gaussian(3.0)).save(tmp_path / "a.nsr")
     assert napari_selfsup_recon.load(path).noise == Gaussian(3.0)
+
+
+def test_models_of_other_machines_are_put_on_this_one(tmp_path: Path) -> None:
+    method = trained()
+    method.options = GainOptions(steps=17, device="cuda:97")
+    again = load(save_model(method, tmp_path / "a.nsr"))
+    assert again.options == GainOptions(steps=17, device="auto")
 
 
 @pytest.mark.parametrize("boundary", ["extended", "circular", "reflect", "zero"])

@@ -15,6 +15,7 @@ from napari_selfsup_recon.methods.registry import METHODS
 from napari_selfsup_recon.physics.recipe import Recipe, from_recipe
 
 if TYPE_CHECKING:
+    from napari_selfsup_recon.core.options import Options
     from napari_selfsup_recon.methods.base import LearnedMethod
     from napari_selfsup_recon.physics.base import Physics
     from napari_selfsup_recon.physics.noise import Noise
@@ -98,6 +99,7 @@ def save_model(
 def load(path: str | os.PathLike[str], *, physics: Physics | None = None) -> LearnedMethod:
     """Load a trained method that :func:`save_model` (or ``method.save``) wrote.
 
+    A model that was trained on a device that this machine has not is put on the best one it has.
     Nothing in the file is ever run; sizes, names, dtypes and shapes are checked before they are
     believed.
 
@@ -125,7 +127,7 @@ def load(path: str | os.PathLike[str], *, physics: Physics | None = None) -> Lea
     model, arrays = _nsr.unpack(found, SCHEMA)
     try:
         entry = METHODS.find(str(model["method"]))
-        options = entry.load_options().model_validate(model["options"])
+        options = _here(entry.load_options().model_validate(model["options"]))
         kind = entry.load_method()
         if physics is None:
             physics = _physics(model["physics"], arrays["physics"], found)
@@ -156,6 +158,19 @@ def check_model_path(path: str | os.PathLike[str], *, overwrite: bool = False) -
     if target.is_dir():
         raise FileError(f"{str(target)!r} is a folder.", hint="Choose another name.")
     return target
+
+
+def _here(options: Options) -> Options:
+    """Return the options with a device of this machine: the model may come from another one."""
+    if "device" not in type(options).model_fields:
+        return options
+    from napari_selfsup_recon.training.device import pick_device
+
+    try:
+        pick_device(options.model_dump()["device"])
+    except InputError:
+        return options.model_copy(update={"device": "auto"})
+    return options
 
 
 def _physics(described: Any, arrays: Mapping[str, Any], path: Path) -> Physics:
