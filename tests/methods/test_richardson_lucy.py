@@ -391,6 +391,9 @@ def test_takes_and_returns_what_is_given() -> None:
     from_tensor = lr.reconstruct(torch.from_numpy(both)[:, None])
     assert isinstance(from_tensor, Tensor)
     np.testing.assert_array_equal(from_tensor.numpy()[:, 0], wanted)
+    for dtype in (torch.float64, torch.int32):
+        counts_as_tensor = torch.from_numpy(first * 100).to(dtype)
+        assert lr.reconstruct(counts_as_tensor).dtype == torch.float32
     lazy = lr.reconstruct(da.from_array(both, chunks=(1, 3, 10, 10)))
     np.testing.assert_array_equal(lazy.compute(), wanted)
     out = np.zeros(both.shape, np.float32)

@@ -43,4 +43,4 @@ def _seen_along(psf: Tensor, axis: int, n: int) -> Tensor:
     sums = torch.cat([torch.zeros_like(psf.narrow(axis, 0, 1)), psf.cumsum(axis)], dim=axis)
     j = torch.arange(n + k - 1)
     first, behind = (k - 1 - j).clamp_min(0), (n + k - 1 - j).clamp_max(k)
-    return sums.index_select(axis, behind) - sums.index_select(axis, first)
+    return sums.index_select(axis, behind).sub_(sums.index_select(axis, first))

@@ -7,6 +7,7 @@ from time import perf_counter
 from typing import Any, ClassVar
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from napari_selfsup_recon.core.errors import InputError
@@ -108,11 +109,12 @@ class RichardsonLucy(ClassicalMethod):
             yield from self._run(item)
 
     def _estimate(self, y: Tensor) -> Tensor:
-        work = self._start(y)
-        for _ in range(self.options.iterations):
-            for _ in work.step():
-                pass
-        return self._result(work)[None, None].to(y.device)
+        with memory_guard(pick_device(self.options.device)):
+            work = self._start(y)
+            while work.count < self.options.iterations:
+                for _ in work.step():
+                    pass
+            return self._result(work)[None, None].to(y.device)
 
     def _item(self, y: Any) -> Tensor:
         items = as_tensor(y, len(self.physics.measurement_shape))
@@ -130,7 +132,7 @@ class RichardsonLucy(ClassicalMethod):
                 f"The measurement has shape {given}, the physics is for {wanted}.",
                 hint="Build the physics for the shape of the measurement.",
             )
-        item = y[0, 0].to(pick_device(self.options.device))
+        item = y[0, 0].to(torch.float32).to(pick_device(self.options.device))
         background = self.options.background
         if background > 0 and not bool((item > background).any()):
             raise InputError(
@@ -145,7 +147,7 @@ class RichardsonLucy(ClassicalMethod):
         total = self.options.iterations
         began = spoken = perf_counter()
         work = self._start(y)
-        shown = -_PREVIEW_EVERY
+        shown = float("-inf")
         while work.count < total:
             for _ in work.step():
                 if perf_counter() - spoken > _EVENT_EVERY:
