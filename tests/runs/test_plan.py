@@ -184,6 +184,16 @@ def test_options_may_estimate_their_memory(monkeypatch: pytest.MonkeyPatch) -> N
     assert resolve(config(), Measurement(IMAGE)).memory_needed > 10**9
 
 
+def test_networks_need_more_than_iterations() -> None:
+    image = Measurement(RNG.uniform(size=(512, 512)))
+    both = resolve(RunConfig(physics=PhysicsChoice(psf="gaussian", fwhm=(3.0,))), image)
+    alone = resolve(
+        RunConfig(method=None, physics=PhysicsChoice(psf="gaussian", fwhm=(3.0,))), image
+    )
+    assert alone.memory_needed < 30e6
+    assert 300e6 < both.memory_needed < 900e6  # 420 MB measured
+
+
 def test_resolving_loads_no_torch() -> None:
     code = (
         "import sys, numpy as np\n"

@@ -16,6 +16,11 @@ from napari_selfsup_recon.core.options import Options
 
 _DEVICES = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
 _IMAGES_AT_ONCE = 12
+# Of networks, measured on the CPU: bytes of training crops, and per voxel of the largest tile that
+# is reconstructed at once and channel of the finest level.
+_TRAINING_BYTES = 200 * 2**20
+_TILE = {2: (640, 640), 3: (160, 256, 256)}
+_VOXEL_BYTES = {2: 64, 3: 168}
 
 
 def check_device(name: str) -> None:
@@ -33,12 +38,17 @@ def memory_needed(
 
     An options model may have ``memory_estimate(shape) -> int`` for one image of ``shape``. Without
     one, twelve float32 images of the size of image and PSF are taken: measurement, estimate,
-    its predecessor, and the padded transforms. The stacked result comes on top.
+    its predecessor, and the padded transforms. Where the options have a ``width``, a network of
+    that many channels comes on top, and the stacked result always does.
     """
     kernel = psf.shape if psf is not None else (1,) * measurement.spatial_ndim
     shape = tuple(n + k - 1 for n, k in zip(measurement.spatial_shape, kernel, strict=True))
     estimate = getattr(options, "memory_estimate", None)
     one = int(estimate(shape)) if callable(estimate) else _IMAGES_AT_ONCE * 4 * prod(shape)
+    width = getattr(options, "width", None)
+    if isinstance(width, int) and not callable(estimate):
+        tile = (min(n, most) for n, most in zip(shape, _TILE[len(shape)], strict=True))
+        one += _TRAINING_BYTES + width * _VOXEL_BYTES[len(shape)] * prod(tile)
     return one + 4 * prod(measurement.shape)
 
 
