@@ -15,6 +15,6 @@ _NAMES = {
     "Result": ".result",
 }
 
-__all__ = list(_NAMES)  # noqa: PLE0605
+__all__ = list(_NAMES)
 
 __getattr__, __dir__ = attach(__name__, _NAMES)
