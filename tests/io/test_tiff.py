@@ -195,7 +195,7 @@ def test_colour_is_refused_but_channels_are_not(tmp_path: Path) -> None:
 
 def test_large_files_are_mapped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_tiff, "MAP_FROM", 1000)
-    for name, options in {"little": {}, "imagej": {"imagej": True}}.items():
+    for name, options in {"little": {}, "imagej": VARIANTS["imagej"]}.items():
         image = read(saved(tmp_path / f"{name}.tif", **options))
         assert isinstance(image.data, np.memmap)
         np.testing.assert_array_equal(image.data, STACK)
