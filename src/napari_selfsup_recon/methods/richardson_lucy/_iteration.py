@@ -105,7 +105,9 @@ class Iteration:
         misfit = -self._y_sum
         for part in self._passes.measurement_parts:
             y, expected = self._y[part], self._passes.take(part, image=False)
-            expected.add_(self._background).clamp_min_(self._least)
+            if self._background:
+                expected.add_(self._background)
+            expected.clamp_min_(self._least)
             misfit += float(expected.sum())
             ratio = torch.div(y, expected, out=expected)
             self._passes.put(part, ratio - 1, image=False)
