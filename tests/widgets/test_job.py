@@ -6,80 +6,19 @@ import time
 
 import numpy as np
 import pytest
-from napari.components import ViewerModel
 from napari.qt.threading import GeneratorWorker
 
 import fakes
+from gui_helpers import add_cells, make_job, settle, training
 from napari_selfsup_recon.core.errors import (
     InputError,
     JobFailedError,
     OutOfMemoryError,
     UnstableTrainingError,
 )
-from napari_selfsup_recon.runs.config import PhysicsChoice, RunConfig
-from napari_selfsup_recon.runs.plan import resolve
-from napari_selfsup_recon.widgets.bridge import source_of
-from napari_selfsup_recon.widgets.job import Job
 from napari_selfsup_recon.widgets.states import State
 
-pytestmark = pytest.mark.gui
-
-
-@pytest.fixture(autouse=True)
-def _fake_methods(monkeypatch):
-    fakes.install(monkeypatch)
-
-
-@pytest.fixture
-def viewer(qapp):
-    """A viewer without a window: quick, and all that a job needs."""
-    return ViewerModel()
-
-
-@pytest.fixture
-def cells(viewer):
-    return add_cells(viewer)
-
-
-def add_cells(viewer):
-    rng = np.random.default_rng(0)
-    viewer.add_image(
-        rng.poisson(50, (6, 24, 20)).astype(np.uint16),
-        name="cells",
-        scale=(2.0, 0.5, 0.5),
-        translate=(1.0, 2.0, 3.0),
-        units=("um", "um", "um"),
-        axis_labels=("z", "y", "x"),
-        contrast_limits=(10, 90),
-    )
-    return viewer.layers["cells"]
-
-
-def make_job(viewer, layer, *, region=None, baseline=None, preview_every=0.05, **options):
-    source = source_of(layer)
-    config = RunConfig(
-        task="denoise",
-        method="fake",
-        options=options,
-        baseline=baseline,
-        physics=PhysicsChoice(),
-        region=region,
-        preview_every=preview_every,
-    )
-    return Job(viewer, source, lambda: resolve(config, source.measurement))
-
-
-def training(job):
-    """Whether the job has begun to learn; once true it stays true."""
-    return len(job.facts.losses) > 3
-
-
-def settle(qtbot):
-    """Nothing is left running and napari shows no bar."""
-    from napari.utils import progress
-
-    qtbot.waitUntil(lambda: not GeneratorWorker._worker_set, timeout=3000)
-    assert not progress._all_instances
+pytestmark = [pytest.mark.gui, pytest.mark.usefixtures("_fakes")]
 
 
 def test_a_run_adds_results_in_the_place_of_the_source(viewer, cells, qtbot):

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import NoneType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 from qtpy.QtCore import QEvent, QObject, Qt
@@ -88,13 +88,24 @@ def _members(annotation: Any) -> list[Any]:
         return [kind for part in get_args(annotation) for kind in _members(part)]
     if origin is Literal:
         return list(get_args(annotation))
+    if origin is Annotated:
+        return _members(get_args(annotation)[0])
     return [annotation]
+
+
+def _rules(field: FieldInfo) -> list[Any]:
+    """Return the limits of a field, those of the members of a union included."""
+    found = list(field.metadata)
+    for part in get_args(field.annotation):
+        for rule in getattr(part, "__metadata__", ()):
+            found += getattr(rule, "metadata", [rule])
+    return found
 
 
 def _limits(field: FieldInfo, smallest: float, largest: float, step: float) -> tuple[float, float]:
     """Return the range of a field; an open end is moved inwards by ``step``."""
     low, high = smallest, largest
-    for rule in field.metadata:
+    for rule in _rules(field):
         low = getattr(rule, "ge", low)
         high = getattr(rule, "le", high)
         if (open_low := getattr(rule, "gt", None)) is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from qtpy.QtCore import QTimer
+from qtpy.QtCore import QEvent, QTimer
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_selfsup_recon.widgets.facts import Curve
@@ -17,6 +17,7 @@ _REDRAW_MS = 150
 _MOST_POINTS = 400
 # Mid tones that are read on the dark and on the light theme.
 _AXIS, _LOSS, _SCORE = (128, 128, 128), (140, 140, 140), (52, 140, 210)
+_THEME = (QEvent.Type.StyleChange, QEvent.Type.PaletteChange)
 
 
 class Curves(QWidget):
@@ -29,7 +30,7 @@ class Curves(QWidget):
         super().__init__(parent)
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
-        self.setFixedHeight(110)
+        self.setFixedHeight(96)
         describe(self, *TEXTS["curves"])
         self._plot: Any = None
         self._lines: tuple[Any, Any] = (None, None)
@@ -45,6 +46,13 @@ class Curves(QWidget):
         self._waiting = (losses, scores)
         if not self._timer.isActive():
             self._timer.start()
+
+    def changeEvent(self, event: QEvent | None) -> None:
+        """Follow the theme: the plot keeps the background that it was made with."""
+        if self._plot is not None and event is not None and event.type() in _THEME:
+            self._plot.setBackground(None)
+            self._plot.viewport().update()
+        super().changeEvent(event)
 
     def _draw(self) -> None:
         if self._waiting is None or not self.isVisible():

@@ -190,6 +190,8 @@ class ReconWidget(QWidget):
 
     def _on_edit(self) -> None:
         self._told = None
+        if not self.session.busy:
+            self.run_card.curves.hide()  # makes room for what is being set
         self._timer.start()
 
     def _send(self, verb: str) -> None:

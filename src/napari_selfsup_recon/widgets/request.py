@@ -102,7 +102,8 @@ def view_index(layer: Layer, viewer: Any) -> tuple[int, ...]:
     """Return the voxel of the layer in the middle of the view."""
     viewer = unwrap(viewer)
     point = list(viewer.dims.point)
-    centre = viewer.camera.center
+    scene = getattr(viewer, "scene", viewer)  # napari before 0.9 has the camera on the viewer
+    centre = scene.camera.center
     shown = viewer.dims.displayed
     for position, dim in enumerate(shown):
         point[dim] = centre[len(centre) - len(shown) + position]

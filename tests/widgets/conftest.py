@@ -1,0 +1,26 @@
+"""Viewers, images and methods for the tests of the window."""
+
+from __future__ import annotations
+
+import pytest
+from napari.components import ViewerModel
+
+import fakes
+from gui_helpers import add_cells
+
+
+@pytest.fixture
+def _fakes(monkeypatch):
+    """Register the methods that do as they are told."""
+    fakes.install(monkeypatch)
+
+
+@pytest.fixture
+def viewer(qapp):
+    """A viewer without a window: quick, and all that a job needs."""
+    return ViewerModel()
+
+
+@pytest.fixture
+def cells(viewer):
+    return add_cells(viewer)

@@ -1,0 +1,125 @@
+"""The form: typed options in, the same typed options out."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import pytest
+from pydantic import Field
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QAbstractSpinBox, QCheckBox, QComboBox
+
+from napari_selfsup_recon.core.errors import InputError
+from napari_selfsup_recon.core.options import Options, option
+from napari_selfsup_recon.methods.registry import METHODS
+from napari_selfsup_recon.widgets.options_form import OptionsForm
+
+pytestmark = pytest.mark.gui
+
+
+class Many(Options):
+    """A field of each kind."""
+
+    whole: int = option(3, ge=1, le=9, title="Whole", description="A whole number.", unit="steps")
+    real: float = option(1e-3, gt=0, le=1, title="Real", description="A number.")
+    tick: bool = option(True, title="Tick", description="Yes or no.")
+    word: Literal["red", "blue"] = option("red", title="Word", description="One of two.")
+    maybe: int | None = option(None, ge=1, title="Maybe", description="A number or none.")
+    either: Literal["auto"] | Annotated[int, Field(ge=1)] = option(
+        "auto", title="Either", description="auto or a number."
+    )
+    share: float | None = option(None, ge=0, title="Share", description="A number or none.")
+    text: str = option("a", title="Text", description="A line.", advanced=True)
+    pair: tuple[float, ...] = option((1.0, 2.0), title="Pair", description="Numbers, by commas.")
+
+
+@pytest.fixture
+def form(qtbot):
+    made = OptionsForm(Many)
+    qtbot.addWidget(made)
+    return made
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        Many(),
+        Many(whole=9, real=0.5, tick=False, word="blue", maybe=4, either=7, share=0.25, text="b"),
+        Many(real=1e-5, pair=(0.5,), share=0.0),
+    ],
+)
+def test_round_trip(form, options):
+    form.setValue(options)
+    assert form.value() == options
+
+
+@pytest.mark.parametrize("key", list(METHODS))
+def test_every_method_has_a_form_that_starts_with_its_defaults(qtbot, key):
+    model = METHODS[key].load_options()
+    form = OptionsForm(model, hidden=("device",))
+    qtbot.addWidget(form)
+    assert form.value() == model()
+    assert "device" not in form.editors
+    chosen = model(device="cpu")
+    form.setValue(chosen)
+    assert form.value() == chosen  # hidden values are kept
+
+
+def test_ranges_units_and_special_values(form):
+    whole, maybe = form.editors["whole"], form.editors["maybe"]
+    assert (whole.minimum(), whole.maximum(), whole.suffix()) == (1, 9, " steps")
+    assert maybe.text() == "auto"
+    assert form.editors["either"].text() == "auto"
+    assert form.editors["either"].minimum() == 0
+    assert form.editors["real"].minimum() > 0
+    assert form.editors["real"].text() == "0.001"
+    maybe.setValue(2)
+    assert form.value().maybe == 2
+
+
+def test_titles_and_tooltips_come_from_the_model(form):
+    for name, editor in form.editors.items():
+        field = Many.model_fields[name]
+        assert editor.accessibleName() == field.title
+        assert field.description in editor.toolTip()
+
+
+def test_changes_are_told_with_typed_options_but_setting_is_silent(form, qtbot):
+    told = []
+    form.valueChanged.connect(told.append)
+    form.setValue(Many(whole=5))
+    assert told == []
+    form.editors["whole"].setValue(6)
+    form.editors["tick"].setChecked(False)
+    assert told[-1] == Many(whole=6, tick=False)
+    assert all(isinstance(options, Many) for options in told)
+
+
+def test_what_does_not_fit_is_said_in_place(form):
+    told = []
+    form.valueChanged.connect(told.append)
+    form.editors["pair"].setText("1, two")
+    assert told == []
+    with pytest.raises(InputError, match="Pair"):
+        form.value()
+    assert not form._error.isHidden()
+    form.editors["pair"].setText("3, 4")
+    assert form.value().pair == (3.0, 4.0)
+    assert form._error.isHidden()
+
+
+def test_kinds_of_editors(form):
+    assert isinstance(form.editors["tick"], QCheckBox)
+    assert isinstance(form.editors["word"], QComboBox)
+    assert isinstance(form.editors["whole"], QAbstractSpinBox)
+    assert form.advanced is not None
+    assert not form.advanced.isExpanded()
+
+
+def test_the_wheel_does_not_change_what_lies_under_the_mouse(form, qtbot):
+    assert form.editors["whole"].focusPolicy() == Qt.FocusPolicy.StrongFocus
+
+
+def test_another_model_is_refused(form):
+    with pytest.raises(TypeError, match="Many"):
+        form.setValue(METHODS["ssi"].load_options()())
