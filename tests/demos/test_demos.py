@@ -52,7 +52,7 @@ def test_the_demo_writes_scores_and_a_figure(
 def test_training_fits_the_budget() -> None:
     degraded, psf = degraded_micrograph(64)
     physics = Blur(psf, degraded.noisy.shape)
-    assert plan_steps(physics, degraded.noisy, 1e-6) == 4
+    assert plan_steps(physics, degraded.noisy, 1e-6) == 60
     assert plan_steps(physics, degraded.noisy, 1e6) == 600
 
 

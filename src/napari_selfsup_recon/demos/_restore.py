@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from itertools import pairwise
+from statistics import median
 from time import perf_counter
 from typing import Any
 
@@ -19,7 +21,9 @@ from napari_selfsup_recon.simulate.degrade import Degraded
 
 ITERATIONS = (2, 5, 10, 20)
 _MOST_STEPS = 600
-_PROBE = 4
+_LEAST_STEPS = 60
+_PROBE = 12
+_PROBE_SHARE = 0.1
 # What is left of the budget after training goes to the reconstruction.
 _TRAINING_SHARE = 0.85
 
@@ -68,17 +72,22 @@ def train(physics: Blur, y: Image, *, budget: float, steps: int | None = None) -
                 bar.update(event.index - bar.n)
                 if event.score is not None:
                     bar.set_postfix(held_out=f"{event.score:.4g}")
-            if perf_counter() - began > budget * _TRAINING_SHARE and bar.n > 0:
+            if perf_counter() - began > budget * _TRAINING_SHARE and bar.n >= _LEAST_STEPS:
                 break
     return ssi
 
 
 def plan_steps(physics: Blur, y: Image, budget: float) -> int:
-    """Return how many steps fit into ``budget`` seconds here, from a few that are tried."""
-    marks = [
-        perf_counter()
-        for event in SSI(physics, SSIOptions(steps=_PROBE)).train(y)
-        if isinstance(event, Step) and event.finished
-    ]
-    each = (marks[-1] - marks[0]) / max(1, len(marks) - 1)
-    return max(_PROBE, min(_MOST_STEPS, int(0.8 * budget / max(each, 1e-3))))
+    """Return how many steps fit into ``budget`` seconds here, from some that are tried."""
+    began = perf_counter()
+    marks: list[float] = []
+    for event in SSI(physics, SSIOptions(steps=_MOST_STEPS)).train(y):
+        if isinstance(event, Step) and event.finished:
+            marks.append(perf_counter())
+            enough = len(marks) > _PROBE or perf_counter() - began > _PROBE_SHARE * budget
+            if enough and len(marks) > 1:
+                break
+    # The first steps find out what fits into memory; the median passes over them.
+    each = max(median(b - a for a, b in pairwise(marks)), 1e-3)
+    left = _TRAINING_SHARE * budget - (perf_counter() - began)
+    return max(_LEAST_STEPS, min(_MOST_STEPS, int(left / each)))
