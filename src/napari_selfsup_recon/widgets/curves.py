@@ -68,8 +68,9 @@ class Curves(QWidget):
     def _make(self) -> None:
         import pyqtgraph as pg
 
-        plot = pg.PlotWidget(background=None)
-        plot.setMenuEnabled(False)
+        plot = pg.PlotWidget(background=None, enableMenu=False)
+        menu = plot.getPlotItem().ctrlMenu
+        menu.setParent(plot, menu.windowFlags())  # it would outlive the plot as a window
         plot.setMouseEnabled(False, False)
         plot.hideButtons()
         plot.setLogMode(x=False, y=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 from napari.layers import Image, Layer
@@ -54,6 +55,11 @@ class LayerBox(QComboBox):
             if reference() is layer:
                 with QSignalBlocker(self):
                     self.setCurrentIndex(index)
+
+    def find(self, wanted: Callable[[Layer], bool]) -> Layer | None:
+        """Return the first layer in the list that is ``wanted``."""
+        layers = (reference() for reference in self._layers)
+        return next((layer for layer in layers if layer is not None and wanted(layer)), None)
 
     def refresh(self) -> None:
         """Read the layer list of the viewer anew; a choice stays as long as its layer does."""

@@ -44,7 +44,8 @@ class PhysicsCard(Card):
     def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
         super().__init__("2  Physics", parent)
         self.problem = ""
-        self._guessed = True
+        self._guessed = True  # the widths are guesses
+        self._chosen = False  # a person said where the PSF comes from
         self.kind = QComboBox()
         for kind in PsfKind:
             self.kind.addItem(kind.value, kind)
@@ -74,10 +75,10 @@ class PhysicsCard(Card):
         self.body.addLayout(self._form)
         self.body.addWidget(self.view)
         self.body.addWidget(self.more)
-        if self.layer.layer is not None and _is_psf(self.layer.layer):
-            self._choose_kind(PsfKind.LAYER)
+        self._find_psf()
+        self.kind.activated.connect(self._on_kind)
         self.kind.currentIndexChanged.connect(self._on_change)
-        self.layer.chosen.connect(self._on_layer)
+        self.layer.chosen.connect(self._on_change)
         self.path.editingFinished.connect(self._on_change)
         browse.clicked.connect(self._browse)
         for box in (self.lateral, self.axial):
@@ -102,6 +103,7 @@ class PhysicsCard(Card):
         if layer is not None:
             self.layer.choose(layer)
         self._choose_kind(choice.kind)
+        self._chosen = True
         self.path.setText(choice.path)
         for box, width in ((self.lateral, choice.lateral), (self.axial, choice.axial)):
             if width:
@@ -111,8 +113,10 @@ class PhysicsCard(Card):
         self.more.setValue(choice.physics)
 
     def reset_choices(self, event: Any = None) -> None:
-        """Follow the layer list."""
+        """Follow the layer list; take a PSF that is opened, unless a person chose otherwise."""
         self.layer.refresh()
+        if self._find_psf():
+            self._on_change()
 
     def refresh(self, task: str, measurement: Measurement | None) -> None:
         """Check the PSF against the image and show what was found.
@@ -175,13 +179,22 @@ class PhysicsCard(Card):
                 if self._guessed:
                     box.setValue(width)
 
-    def _on_layer(self) -> None:
-        if self.layer.layer is not None and _is_psf(self.layer.layer) and self._guessed:
-            self._choose_kind(PsfKind.LAYER)
-        self._on_change()
+    def _find_psf(self) -> bool:
+        """Choose a layer that is called a PSF; whether that changed anything."""
+        if self._chosen or self.kind.currentData() is PsfKind.LAYER:
+            return False
+        found = self.layer.find(_is_psf)
+        if found is None:
+            return False
+        self.layer.choose(found)
+        self._choose_kind(PsfKind.LAYER)
+        return True
+
+    def _on_kind(self, _: int) -> None:
+        self._chosen = True
 
     def _on_width(self, _: float) -> None:
-        self._guessed = False
+        self._guessed, self._chosen = False, True
         self._on_change()
 
     def _on_change(self, *_: object) -> None:

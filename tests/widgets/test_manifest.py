@@ -1,0 +1,105 @@
+"""The manifest, and what opening the dock costs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from importlib import import_module
+
+import numpy as np
+import pytest
+from npe2 import PluginManifest
+
+from napari_selfsup_recon.widgets import preferences
+from napari_selfsup_recon.widgets.export import write_image
+
+NAME = "napari-selfsup-recon"
+
+
+@pytest.fixture(scope="module")
+def manifest():
+    return PluginManifest.from_distribution(NAME)
+
+
+def test_the_manifest_is_valid(manifest):
+    manifest.validate_imports()
+    assert manifest.name == NAME
+    for command in manifest.contributions.commands:
+        assert command.id.startswith(f"{NAME}.")
+        module, _, name = command.python_name.partition(":")
+        assert callable(getattr(import_module(module), name))
+
+
+def test_it_claims_no_foreign_files(manifest):
+    assert not manifest.contributions.readers
+    (writer,) = manifest.contributions.writers
+    assert writer.filename_extensions == [".ome.tif"]
+
+
+def test_samples_open(manifest):
+    for sample in manifest.contributions.sample_data:
+        command = next(c for c in manifest.contributions.commands if c.id == sample.command)
+        module, _, name = command.python_name.partition(":")
+        layers = getattr(import_module(module), name)()
+        assert layers
+        for data, facts, kind in layers:
+            assert kind == "image"
+            assert len(facts["scale"]) == len(facts["units"]) == data.ndim
+
+
+@pytest.mark.gui
+def test_opening_the_dock_is_quick_and_loads_no_torch():
+    code = """
+import json, sys, time
+import napari.layers, napari.qt.threading, napari.experimental
+from qtpy.QtWidgets import QApplication
+from napari.components import ViewerModel
+app = QApplication([])
+viewer = ViewerModel()
+import numpy as np
+viewer.add_image(np.random.default_rng(0).random((8, 64, 64)))
+began = time.process_time()
+from napari_selfsup_recon.widgets.dock import ReconWidget
+dock = ReconWidget(viewer)
+dock.show()
+app.processEvents()
+seconds = time.process_time() - began
+print(json.dumps([seconds, [n for n in ("torch", "pyqtgraph", "tifffile") if n in sys.modules]]))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    seconds, loaded = json.loads(done.stdout.splitlines()[-1])
+    assert "torch" not in loaded
+    assert "pyqtgraph" not in loaded
+    assert seconds < 0.6  # half of it is the import of Qt parts, which napari has done by then
+
+
+def test_a_layer_is_written_with_its_place_and_provenance(tmp_path):
+    from napari_selfsup_recon.io import volumes
+
+    data = np.random.default_rng(0).random((3, 8, 9)).astype(np.float32)
+    attributes = {
+        "name": "cells SSI 600",
+        "scale": (0.3, 0.1, 0.1),
+        "translate": (0.0, 0.0, 0.0),
+        "units": ("micrometer",) * 3,
+        "axis_labels": ("z", "y", "x"),
+        "metadata": {"selfsup_recon": {"method": "ssi"}, "other": object()},
+    }
+    path = tmp_path / "result.ome.tif"
+    assert write_image(str(path), data, attributes) == [str(path)]
+    back = volumes.read(path)
+    np.testing.assert_array_equal(back.data, data)
+    assert back.axes == ("z", "y", "x")
+    np.testing.assert_allclose(back.scale, (0.3, 0.1, 0.1))
+    assert volumes.read_provenance(path) == {"method": "ssi"}
+    with pytest.raises(OSError, match="exists"):
+        write_image(str(path), data, attributes)
+
+
+def test_preferences_have_defaults():
+    assert preferences.device() in ("auto", "cpu", "cuda", "mps")
+    assert preferences.preview_interval() > 0
