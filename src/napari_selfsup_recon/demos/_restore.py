@@ -42,9 +42,9 @@ def restore(
     psf
         The PSF that blurred it.
     budget
-        Seconds for SSI; as many steps are planned as fit, and training ends when it is used up.
+        Seconds for SSI; as many steps are planned as fit, at least 60.
     steps
-        Steps to train; None plans them.
+        Steps to train, however long they take; None plans them.
 
     Returns
     -------
@@ -62,8 +62,9 @@ def restore(
 
 
 def train(physics: Blur, y: Image, *, budget: float, steps: int | None = None) -> SSI:
-    """Return an SSI trained on ``y`` for about ``budget`` seconds at most."""
+    """Return an SSI trained on ``y``, for ``steps`` or else for about ``budget`` seconds."""
     began = perf_counter()
+    deadline = began + budget * _TRAINING_SHARE if steps is None else float("inf")
     planned = plan_steps(physics, y, budget) if steps is None else steps
     ssi = SSI(physics, SSIOptions(steps=planned))
     with tqdm(total=planned, desc="SSI", unit="step", file=sys.stderr) as bar:
@@ -72,7 +73,7 @@ def train(physics: Blur, y: Image, *, budget: float, steps: int | None = None) -
                 bar.update(event.index - bar.n)
                 if event.score is not None:
                     bar.set_postfix(held_out=f"{event.score:.4g}")
-            if perf_counter() - began > budget * _TRAINING_SHARE and bar.n >= _LEAST_STEPS:
+            if perf_counter() > deadline and bar.n >= _LEAST_STEPS:
                 break
     return ssi
 
