@@ -49,23 +49,23 @@ def test_samples_open(manifest):
 
 
 @pytest.mark.gui
-def test_opening_the_dock_is_quick_and_loads_no_torch():
+def test_opening_the_dock_is_quick_and_loads_no_torch(qapp):
     code = """
-import json, sys, time
-import napari.layers, napari.qt.threading, napari.experimental
-from qtpy.QtWidgets import QApplication
-from napari.components import ViewerModel
-app = QApplication([])
-viewer = ViewerModel()
+import json, os, sys, time
+import napari
+import npe2
 import numpy as np
+npe2.PluginManager.instance().discover()  # napari has done that before a dock can be asked for
+viewer = napari.Viewer(show=False)
 viewer.add_image(np.random.default_rng(0).random((8, 64, 64)))
 began = time.process_time()
 from napari_selfsup_recon.widgets.dock import ReconWidget
 dock = ReconWidget(viewer)
-dock.show()
-app.processEvents()
+viewer.window.add_dock_widget(dock)
 seconds = time.process_time() - began
 print(json.dumps([seconds, [n for n in ("torch", "pyqtgraph", "tifffile") if n in sys.modules]]))
+sys.stdout.flush()
+os._exit(0)
 """
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False
@@ -74,7 +74,8 @@ print(json.dumps([seconds, [n for n in ("torch", "pyqtgraph", "tifffile") if n i
     seconds, loaded = json.loads(done.stdout.splitlines()[-1])
     assert "torch" not in loaded
     assert "pyqtgraph" not in loaded
-    assert seconds < 0.6  # half of it is the import of Qt parts, which napari has done by then
+    # Time of this process, so that what else the machine does counts little.
+    assert seconds < 0.3
 
 
 def test_a_layer_is_written_with_its_place_and_provenance(tmp_path):
