@@ -67,15 +67,19 @@ print(json.dumps([seconds, [n for n in ("torch", "pyqtgraph", "tifffile") if n i
 sys.stdout.flush()
 os._exit(0)
 """
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    seconds, loaded = json.loads(done.stdout.splitlines()[-1])
-    assert "torch" not in loaded
-    assert "pyqtgraph" not in loaded
-    # Time of this process, so that what else the machine does counts little.
-    assert seconds < 0.3
+    times = []
+    for _ in range(3):
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        seconds, loaded = json.loads(done.stdout.splitlines()[-1])
+        assert loaded == []
+        times.append(seconds)
+        if seconds < 0.3:
+            return
+    # Time of the process and the best of three: what else the machine does shall not count.
+    pytest.fail(f"opening the dock took {times} s")
 
 
 def test_a_layer_is_written_with_its_place_and_provenance(tmp_path):
