@@ -116,6 +116,8 @@ def test_provenance_is_json_safe_and_says_what_was_done() -> None:
     baseline, learned = (r.provenance for r in results(events))
     text = json.dumps(learned.as_dict(), allow_nan=False)
     assert json.loads(text)["options"]["seed"] == 7
+    kept = results(events)[1].measurement.metadata["selfsup_recon"]
+    assert kept == learned.as_dict()
     assert learned.method == "fake"
     assert (learned.steps, learned.best_step, learned.reason) == (4, 4, "finished")
     assert learned.scores == {"chosen": pytest.approx(1 / 3)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
+from dataclasses import replace
 from inspect import signature
 from time import perf_counter
 from typing import Any
@@ -13,6 +14,7 @@ import torch
 from napari_selfsup_recon.core.events import Done, Event, Notice, Stage, Step
 from napari_selfsup_recon.core.measurement import FloatImage, Measurement
 from napari_selfsup_recon.core.options import Options
+from napari_selfsup_recon.core.provenance import METADATA_KEY
 from napari_selfsup_recon.core.registry import Entry
 from napari_selfsup_recon.methods.base import Method
 from napari_selfsup_recon.physics.base import Physics
@@ -138,10 +140,11 @@ class Job:
         recipe = provenance(
             self.plan, entry, options, outcomes, device=str(self.device), seconds=seconds
         )
+        image = measurement.with_data(
+            _stacked(measurement.shape, outcomes), name=f"{measurement.name} {label}"
+        )
         yield Result(
-            measurement=measurement.with_data(
-                _stacked(measurement.shape, outcomes), name=f"{measurement.name} {label}"
-            ),
+            measurement=replace(image, metadata={**image.metadata, METADATA_KEY: recipe.as_dict()}),
             label=label,
             key=entry.key,
             provenance=recipe,
