@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import time
+import weakref
 from collections.abc import Iterator
 from typing import Any, ClassVar, Literal, Self
 
@@ -43,12 +44,14 @@ class FakeLearned(LearnedMethod):
 
     key = "fake"
     options_type = FakeOptions
+    alive: ClassVar[weakref.WeakSet[FakeLearned]] = weakref.WeakSet()
     closed: ClassVar[int] = 0
     """How many training generators have ended, by whatever cause."""
 
     def __init__(self, physics: Physics, options: Options | None = None, **more: Any) -> None:
         super().__init__(physics, options, **more)
         self.steps_done = 0
+        self.alive.add(self)
 
     @property
     def trained(self) -> bool:

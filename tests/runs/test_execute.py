@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from collections.abc import Iterator
 from itertools import pairwise
@@ -296,3 +297,19 @@ def test_unknown_device_fails_before_any_work() -> None:
         pytest.skip("the plan refuses it already")
     with pytest.raises(InputError, match="cuda:77"):
         next(iter(execute(plan)))
+
+
+@pytest.mark.parametrize("failure", ["none", "oom"])
+def test_nothing_is_held_after_a_run(failure: str) -> None:
+    gc.collect()
+    before = len(fakes.FakeLearned.alive)
+    events: list[Event] = []
+    error: Exception | None = None
+    try:
+        collect(execute(plan_for(options={"failure": failure})), events)
+    except OutOfMemoryError as caught:
+        error = caught
+    assert (error is not None) is (failure == "oom")
+    assert len(results(events)) == 2
+    gc.collect()
+    assert len(fakes.FakeLearned.alive) == before

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from traceback import clear_frames
 
-from napari_selfsup_recon.core.errors import JobFailedError, ReconError
+from napari_selfsup_recon.core.errors import JobFailedError, OutOfMemoryError, ReconError
 from napari_selfsup_recon.core.events import Event
 from napari_selfsup_recon.runs.control import Control
 from napari_selfsup_recon.runs.plan import RunPlan
@@ -57,10 +58,14 @@ def execute(
     with _threads(control.threads):
         try:
             yield from Job(plan, control, device, keep_models).run()
-        except ReconError:
+        except ReconError as error:
+            _let_go(error)
             raise
         except Exception as error:
-            raise _as_user_error(error, device.type) from error
+            known = _as_user_error(error, device.type)
+            known.__cause__ = error
+            _let_go(known)
+            raise known from error
         finally:
             _release(device.type)
 
@@ -94,6 +99,14 @@ def _as_user_error(error: Exception, device: str) -> ReconError:
             f"The run failed unexpectedly ({type(error).__name__}: {error}).",
             hint="What was reached before is kept. Please report the details.",
         )
+
+
+def _let_go(error: ReconError) -> None:
+    """Free what the frames of an out-of-memory error hold: it is what filled the memory."""
+    link: BaseException | None = error if isinstance(error, OutOfMemoryError) else None
+    while link is not None:
+        clear_frames(link.__traceback__)
+        link = link.__cause__ or link.__context__
 
 
 def _release(device: str) -> None:
