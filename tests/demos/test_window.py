@@ -11,6 +11,7 @@ import pytest
 from napari_selfsup_recon.demos import demo2d, demo3d
 from napari_selfsup_recon.demos._window import open_sample_with_dock, show_compared
 from napari_selfsup_recon.viewer import compare
+from napari_selfsup_recon.widgets.comparison import current_comparison
 from napari_selfsup_recon.widgets.states import State
 
 pytestmark = pytest.mark.gui
@@ -22,7 +23,7 @@ def test_results_are_shown_side_by_side(make_napari_viewer: MakeViewer) -> None:
     images = {name: np.full((32, 32), value) for name, value in (("noisy", 0.2), ("SSI", 0.7))}
     show_compared(np.zeros((32, 32)), images, viewer)
     assert [layer.name for layer in viewer.layers] == ["truth", "noisy", "SSI"]
-    assert viewer.grid.enabled
+    assert current_comparison(viewer) is not None
     assert all(layer.visible for layer in viewer.layers)
     viewer.layers["SSI"].contrast_limits = (0, 0.5)
     assert tuple(viewer.layers["truth"].contrast_limits) == (0, 0.5)
