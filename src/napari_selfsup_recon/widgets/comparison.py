@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from napari.experimental import link_layers, unlink_layers
 from napari.layers import Layer
+from psygnal import Signal
 
 from napari_selfsup_recon.core.errors import InputError
 from napari_selfsup_recon.core.provenance import METADATA_KEY
@@ -55,6 +56,9 @@ class Comparison:
     InputError
         If fewer than two layers of the viewer are given.
     """
+
+    ended = Signal()
+    """Emitted when the grid was closed."""
 
     def __init__(self, viewer: Any, layers: Sequence[Layer], *, link: bool = True) -> None:
         self._viewer = unwrap(viewer)
@@ -125,6 +129,7 @@ class Comparison:
             if layer in self._viewer.layers:
                 layer.visible = shown
         self._viewer.reset_view()
+        self.ended.emit()
 
     def __enter__(self) -> Self:
         return self

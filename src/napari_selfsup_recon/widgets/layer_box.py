@@ -56,7 +56,7 @@ class LayerBox(QComboBox):
                 with QSignalBlocker(self):
                     self.setCurrentIndex(index)
 
-    def find(self, wanted: Callable[[Layer], bool]) -> Layer | None:
+    def first_that(self, wanted: Callable[[Layer], bool]) -> Layer | None:
         """Return the first layer in the list that is ``wanted``."""
         layers = (reference() for reference in self._layers)
         return next((layer for layer in layers if layer is not None and wanted(layer)), None)

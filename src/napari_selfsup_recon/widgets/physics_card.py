@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from math import prod
 from pathlib import Path
 from typing import Any, cast
 
@@ -26,6 +27,8 @@ from napari_selfsup_recon.widgets.texts import TEXTS
 
 # Widths that light microscopes have, in voxels of a well sampled image; only a first guess.
 _LATERAL, _AXIAL = 2.5, 3.0
+# Voxels of a PSF that are looked at without holding up the window.
+_QUICK = 4_000_000
 
 
 class PhysicsCard(Card):
@@ -46,6 +49,8 @@ class PhysicsCard(Card):
         self.problem = ""
         self._guessed = True  # the widths are guesses
         self._chosen = False  # a person said where the PSF comes from
+        self._seen: object = None  # what was checked last, and what came of it
+        self._seen_problem = ""
         self.kind = QComboBox()
         for kind in PsfKind:
             self.kind.addItem(kind.value, kind)
@@ -150,11 +155,27 @@ class PhysicsCard(Card):
         if kind is PsfKind.FILE and not self.path.text().strip():
             self.problem = "Choose the file that holds the PSF."
             self.view.say("")
+            self._seen = None
             return
         self._check(measurement)
 
     def _check(self, measurement: Measurement) -> None:
         choice = self.value()
+        layer = self.layer.layer if choice.kind is PsfKind.LAYER else None
+        facts = () if layer is None else (id(layer.data), tuple(layer.scale), tuple(layer.units))
+        grid = (measurement.spatial_shape, measurement.scale, measurement.units)
+        if self._seen == (choice, facts, grid) and choice.kind is not PsfKind.FILE:
+            self.problem = self._seen_problem
+            return
+        self._seen = (choice, facts, grid)
+        self._look(choice, measurement)
+        self._seen_problem = self.problem
+
+    def _look(self, choice: PsfChoice, measurement: Measurement) -> None:
+        layer = self.layer.layer
+        if choice.kind is PsfKind.LAYER and layer is not None and _size(layer) > _QUICK:
+            self.view.say("The PSF is large: it is checked when the run starts.")
+            return
         try:
             given = None
             if choice.kind is PsfKind.LAYER:
@@ -183,7 +204,7 @@ class PhysicsCard(Card):
         """Choose a layer that is called a PSF; whether that changed anything."""
         if self._chosen or self.kind.currentData() is PsfKind.LAYER:
             return False
-        found = self.layer.find(_is_psf)
+        found = self.layer.first_that(_is_psf)
         if found is None:
             return False
         self.layer.choose(found)
@@ -222,6 +243,11 @@ def _width_box(key: str) -> QDoubleSpinBox:
     guard_wheel(box)
     describe(box, *TEXTS[key])
     return box
+
+
+def _size(layer: Layer) -> int:
+    data = layer.data[0] if getattr(layer, "multiscale", False) else layer.data
+    return prod(data.shape)
 
 
 def _is_psf(layer: Layer) -> bool:

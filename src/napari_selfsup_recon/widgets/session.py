@@ -95,5 +95,8 @@ class Session:
         request = make_request(intent, self.viewer, attempt=attempt)
         return self.start(Job(self.viewer, request.source, request.resolve, preview=attempt))
 
-    def _on_change(self) -> None:
+    def _on_change(self, state: State) -> None:
+        viewer, job = self.viewer, self.job
+        if state is State.DONE and viewer is not None and job is not None and job.layers:
+            viewer.status = f"Done: {', '.join(layer.name for layer in job.layers)}"
         self.changed.emit()
