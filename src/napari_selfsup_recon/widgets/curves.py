@@ -59,9 +59,14 @@ class Curves(QWidget):
             return
         if self._plot is None:
             self._make()
+        shown: list[float] = []
         for line, curve in zip(self._lines, self._waiting, strict=True):
             x, y = thinned(curve)
             line.setData(x, y)
+            shown += y
+        if shown:
+            ticks = log_ticks(min(shown), max(shown))
+            self._plot.getAxis("left").setTicks([[(math.log10(v), f"{v:.2g}") for v in ticks]])
         self._waiting = None
         self.redraws += 1
 
@@ -102,3 +107,17 @@ def thinned(curve: Curve) -> tuple[list[int], list[float]]:
     stride = max(1, len(curve) // _MOST_POINTS)
     kept = [(x, y) for x, y in curve[::stride] if math.isfinite(y) and y > 0]
     return [x for x, _ in kept], [y for _, y in kept]
+
+
+def log_ticks(low: float, high: float, most: int = 5) -> list[float]:
+    """Return round values between ``low`` and ``high``, few enough to be read on a small plot."""
+    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
+    found: list[float] = []
+    for digits in ((1, 2, 3, 5, 7), (1, 2, 5), (1,)):
+        values = (d * 10.0**p for p in range(first, last + 1) for d in digits)
+        found = [v for v in values if low <= v <= high]
+        if len(found) <= most:
+            break
+    if len(found) < 2:  # less than from one round value to the next: the ends have to do
+        return sorted({low, high})
+    return found[:: max(1, math.ceil(len(found) / most))]

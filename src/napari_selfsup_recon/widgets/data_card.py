@@ -102,7 +102,6 @@ class DataCard(Card):
         self.axes.clear()
         for axes in axes_choices(layer) if isinstance(layer, Image) and not layer.rgb else ():
             self.axes.addItem(" ".join(axes), axes)
-        self.axes.setEnabled(self.axes.count() > 1)
         self._describe()
 
     def _describe(self) -> None:
@@ -114,8 +113,9 @@ class DataCard(Card):
                 source = source_of(layer, axes=self.axes.currentData())
             except InputError:
                 source = None
-        for widget in (self.axes, self.voxel, self.part):
+        for widget in (self.voxel, self.part):
             self._form.setRowVisible(widget, source is not None)
+        self._form.setRowVisible(self.axes, source is not None and self.axes.count() > 1)
         if source is None:
             self._facts.setText("" if layer is None else "This layer cannot be used.")
             self._form.setRowVisible(self._facts, layer is not None)
