@@ -87,7 +87,7 @@ def main(argv: list[str]) -> int:
     if os.geteuid() != 0:
         print(
             f"The {purpose} run needs system packages that are not there. "
-            f"Type this, then run again:\n\n    sudo {line}\n",
+            f"Type this, then run again:\n\n    sudo apt-get update && sudo {line}\n",
             file=sys.stderr,
         )
         return 1

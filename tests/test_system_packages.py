@@ -84,7 +84,7 @@ def test_without_root_names_the_line_to_type(script, debian, capsys):
     assert script.main(["test"]) == 1
     assert not log.exists()
     error = capsys.readouterr().err
-    assert "sudo apt-get install -y --no-install-recommends xvfb\n" in error
+    assert "sudo apt-get update && sudo apt-get install -y --no-install-recommends xvfb\n" in error
 
 
 def test_failed_install_is_told(script, debian, capsys):
