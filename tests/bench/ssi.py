@@ -9,6 +9,7 @@ the options were.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 import time
@@ -56,6 +57,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--set-option", nargs="*", default=[], metavar="NAME=VALUE")
     parser.add_argument("--curve", action="store_true", help="print the PSNR at every look")
     arguments = parser.parse_args()
     folder = Path(os.environ.get("NSR_DATA", "data"))
@@ -66,6 +68,9 @@ def main() -> None:
     chosen: dict[str, object] = {"maximum": 1.0, "seed": arguments.seed}
     if arguments.steps:
         chosen["steps"] = arguments.steps
+    for pair in arguments.set_option:
+        name, _, value = pair.partition("=")
+        chosen[name] = json.loads(value)
     options = SSIOptions(**chosen)
     print(f"torch {torch.__version__}, {arguments.threads} threads, device {options.device}")
     print(f"options {options.model_dump_json(exclude_defaults=True)}, degradation seed 0")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -13,6 +15,7 @@ from napari_selfsup_recon.methods.ssi._masking import fill
 from napari_selfsup_recon.methods.ssi._problem import Problem
 from napari_selfsup_recon.methods.ssi._symmetry import orientations, symmetries
 from napari_selfsup_recon.physics import Blur, Identity
+from napari_selfsup_recon.training.noise_facts import NoiseFacts
 
 CPU = torch.device("cpu")
 
@@ -98,7 +101,14 @@ def test_no_view_shows_what_it_asks_for(boundary_crop: bool) -> None:
     blur = Blur(gaussian((7, 7)), shape)
     y = torch.rand(1, 1, *shape, generator=generator(1))
     window = (40, 40) if boundary_crop else (20, 20)
-    facts = {"window": window, "held_out": 0.1, "mask_fraction": 0.1, "seed": 0, "device": CPU}
+    facts: dict[str, Any] = {
+        "noise": NoiseFacts(floor=1.0, slope=0.0, sigma=1.0),
+        "window": window,
+        "held_out": 0.1,
+        "mask_fraction": 0.1,
+        "seed": 0,
+        "device": CPU,
+    }
     problem = Problem(blur, y, **facts)
     views = problem.training(3, generator(5))
     assert views.asked.any()
@@ -146,6 +156,7 @@ def test_a_problem_without_blur_has_no_margins() -> None:
     problem = Problem(
         Identity((16, 16)),
         torch.rand(2, 1, 16, 16),
+        noise=NoiseFacts(floor=0.01, slope=0.0, sigma=0.1),
         window=(12, 12),
         held_out=0.1,
         mask_fraction=0.2,

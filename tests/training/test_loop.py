@@ -104,6 +104,16 @@ def test_stopping_at_any_event_leaves_weights() -> None:
         assert set(loop.best_weights) == {"weight"}
 
 
+def test_before_the_first_look_the_running_average_is_used() -> None:
+    loop = Loop(Line(), LoopSettings(steps=100, score_every=50))
+    run = loop.run()
+    for event in run:
+        if event.index == 30 and event.finished:
+            break
+    assert float(loop.weights["weight"]) > 0.3
+    assert float(loop.best_weights["weight"]) == 0.0
+
+
 def test_a_loss_that_is_not_a_number_rolls_back_to_the_best_weights() -> None:
     trainee = Line(nan_at=(150,))
     loop = Loop(trainee, LoopSettings(steps=200, score_every=20, grace=100))

@@ -13,12 +13,8 @@ from napari_selfsup_recon.core.errors import InputError, OutOfMemoryError
 from napari_selfsup_recon.training.averaging import AveragedModel
 from napari_selfsup_recon.training.device import memory_guard, pick_device
 from napari_selfsup_recon.training.micro import MicroBatch
-from napari_selfsup_recon.training.scaling import (
-    Scaling,
-    estimate_scaling,
-    noise_facts,
-    noise_level,
-)
+from napari_selfsup_recon.training.noise_facts import noise_facts
+from napari_selfsup_recon.training.scaling import Scaling, estimate_scaling
 from napari_selfsup_recon.training.schedule import warm_cosine
 
 CPU = torch.device("cpu")
@@ -43,23 +39,14 @@ def test_the_zero_level_of_a_clipped_image_is_where_it_clips() -> None:
     assert scaling.low == 0
 
 
-def test_the_zero_level_of_a_camera_is_near_its_offset() -> None:
+def test_the_zero_level_is_never_above_the_darkest_parts() -> None:
     generator = torch.Generator().manual_seed(0)
     y = 100 + 5 * torch.randn(1, 1, 128, 128, generator=generator)
     y[..., 40:80, 40:80] += 400
     scaling = estimate_scaling(y, noise_facts(y))
-    assert abs(scaling.low - 100) < 8
+    assert float(y.min()) <= scaling.low < 102
     assert abs(scaling.high - 505) < 15
     assert estimate_scaling(y, noise_facts(y), background=90.0).low == 90.0
-
-
-@pytest.mark.parametrize("sigma", [0.05, 0.3])
-def test_the_noise_level_ignores_outliers_and_smooth_structure(sigma: float) -> None:
-    generator = torch.Generator().manual_seed(1)
-    ramp = torch.linspace(0, 5, 200)[None, None, :, None].expand(1, 1, 200, 200)
-    y = ramp + sigma * torch.randn(1, 1, 200, 200, generator=generator)
-    y[torch.rand(y.shape, generator=generator) < 0.01] = 50.0
-    assert noise_level(y) == pytest.approx(sigma, rel=0.06)
 
 
 def test_the_learning_rate_warms_up_peaks_and_falls() -> None:
@@ -127,19 +114,3 @@ def test_micro_batches_shrink_on_a_slow_accelerator() -> None:
     micro._began -= 1.0
     micro.end()
     assert micro.size == 3
-
-
-def test_clipping_is_told_from_photons() -> None:
-    generator = torch.Generator().manual_seed(0)
-    x = torch.rand(1, 1, 128, 128, generator=generator)
-    clipped = (x - 0.5 + 0.1 * torch.randn(x.shape, generator=generator)).clamp(0, 1)
-    facts = noise_facts(clipped)
-    assert facts.clipped_low == 0
-    assert not facts.coarse
-    assert facts.clipped_high is None
-    photons = torch.poisson(2 * x, generator=generator)
-    facts = noise_facts(photons)
-    assert facts.coarse
-    assert facts.clipped_low is None
-    assert 0.5 < facts.sigma < 2
-    assert noise_facts(100 + 10 * torch.randn(x.shape, generator=generator)).clipped_low is None

@@ -12,7 +12,7 @@ def censored_huber(
     mean: Tensor,
     y: Tensor,
     *,
-    sigma: float,
+    sigma: Tensor | float,
     low: float | None = None,
     high: float | None = None,
     delta: float = 1.5,
@@ -33,7 +33,7 @@ def censored_huber(
     mean, y
         Same shape.
     sigma
-        Standard deviation of the noise.
+        Standard deviation of the noise; one value, or one a pixel.
     low, high
         Where the detector cuts off; None where it does not.
     delta

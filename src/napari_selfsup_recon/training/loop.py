@@ -54,7 +54,7 @@ class Loop:
     Attributes
     ----------
     best_weights
-        Averaged weights with the best held-out score so far; usable after any event.
+        Averaged weights with the best held-out score so far.
     best_score, best_step
         Their score and the number of steps that made them.
     history
@@ -84,6 +84,11 @@ class Loop:
         self.average.load(self.best_weights)
         self.done = self.best_step
         self.history = [mark for mark in self.history if mark[0] <= self.done]
+
+    @property
+    def weights(self) -> dict[str, Tensor]:
+        """Best weights so far; before the first look, the running average."""
+        return self.best_weights if self.history else self.average.weights()
 
     def run(self) -> Iterator[Event]:
         """Train to the end; ``Done.reason`` is ``"finished"``, ``"converged"`` or ``"unstable"``.

@@ -9,11 +9,33 @@ from torch.nn.functional import conv2d, conv3d, pad
 _CONV = {2: conv2d, 3: conv3d}
 
 
-def fill(y: Tensor, hidden: Tensor, *, radius: int = 2) -> Tensor:
-    r"""Replace the hidden pixels by the mean of the visible ones around them.
+def surroundings(y: Tensor, visible: Tensor | None = None, *, radius: int = 2) -> Tensor:
+    r"""Return the weighted mean of the visible pixels around each pixel, itself left out.
 
-    .. math:: \tilde y_i = \frac{\sum_{d} w_d (1 - M_{i+d}) y_{i+d}}{\sum_{d} w_d (1 - M_{i+d})}
-              \quad \text{where } M_i = 1, \qquad w_d = 1 / |d|^2
+    .. math:: \frac{\sum_{d \ne 0} w_d V_{i+d} \, y_{i+d}}{\sum_{d \ne 0} w_d V_{i+d}}, \qquad
+              w_d = 1 / |d|^2
+
+    Parameters
+    ----------
+    y
+        ``(batch, 1, *spatial)``.
+    visible
+        Boolean, same shape; all where None.
+    radius
+        Of the neighbourhood in pixels.
+    """
+    ndim = y.ndim - 2
+    kernel = _weights(ndim, radius, y)
+    seen = torch.ones_like(y) if visible is None else visible.to(y.dtype)
+    sides = [radius] * (2 * ndim)
+    weight = _CONV[ndim](pad(seen, sides), kernel)
+    total = _CONV[ndim](pad(y * seen, sides), kernel)
+    everywhere = (y * seen).sum() / seen.sum().clamp_min(1)
+    return torch.where(weight > 0, total / weight.clamp_min(1e-12), everywhere)
+
+
+def fill(y: Tensor, hidden: Tensor) -> Tensor:
+    """Replace the hidden pixels by the mean of the visible ones around them.
 
     No hidden value enters any output pixel, so the result is the same whatever they were.
 
@@ -23,18 +45,8 @@ def fill(y: Tensor, hidden: Tensor, *, radius: int = 2) -> Tensor:
         ``(batch, 1, *spatial)``.
     hidden
         Boolean, same shape.
-    radius
-        Of the neighbourhood in pixels.
     """
-    ndim = y.ndim - 2
-    kernel = _weights(ndim, radius, y)
-    seen = (~hidden).to(y.dtype)
-    sides = [radius] * (2 * ndim)
-    weight = _CONV[ndim](pad(seen, sides), kernel)
-    total = _CONV[ndim](pad(y * seen, sides), kernel)
-    everywhere = (y * seen).sum() / seen.sum().clamp_min(1)
-    around = torch.where(weight > 0, total / weight.clamp_min(1e-12), everywhere)
-    return torch.where(hidden, around, y)
+    return torch.where(hidden, surroundings(y, ~hidden), y)
 
 
 def bernoulli(

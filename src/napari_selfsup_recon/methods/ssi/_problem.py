@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from napari_selfsup_recon.core.indexing import spatial
 from napari_selfsup_recon.core.random import torch_generator
 from napari_selfsup_recon.methods.ssi._crops import Canvas, Crop, mirror
-from napari_selfsup_recon.methods.ssi._masking import bernoulli, fill
+from napari_selfsup_recon.methods.ssi._masking import bernoulli, fill, surroundings
+from napari_selfsup_recon.methods.ssi._outliers import find_outliers
 from napari_selfsup_recon.physics.base import Physics
+from napari_selfsup_recon.training.noise_facts import NoiseFacts
 
 _VISIBLE, _CHOOSES, _REPORTS = 0, 1, 2
 
@@ -28,6 +32,8 @@ class Views:
         ``(n, 1, *target)``: the measurement, as recorded.
     asked
         Boolean, shape of ``target``: hidden pixels that count.
+    sigma
+        Standard deviation of the noise, shape of ``target``.
     physics
         From windows to targets.
     """
@@ -35,6 +41,7 @@ class Views:
     seen: Tensor
     target: Tensor
     asked: Tensor
+    sigma: Tensor
     physics: Physics
 
 
@@ -47,6 +54,10 @@ class Problem:
         Forward model of the whole measurement.
     y
         Scaled measurements ``(items, 1, *spatial)``.
+    noise
+        Of these.
+    psf
+        Of the blur, if it is one: tells single wrong pixels from points.
     window
         Largest window an axis.
     held_out
@@ -64,6 +75,8 @@ class Problem:
         physics: Physics,
         y: Tensor,
         *,
+        noise: NoiseFacts,
+        psf: np.ndarray[Any, Any] | None = None,
         window: tuple[int, ...],
         held_out: float,
         mask_fraction: float,
@@ -72,6 +85,8 @@ class Problem:
     ) -> None:
         self.physics = physics
         self.y = y
+        self.sigma = noise.deviation(surroundings(y))
+        self.wrong = find_outliers(y, self.sigma, None if noise.coarse else psf)
         self.device = device
         self.mask_fraction = mask_fraction
         self.canvas = Canvas(tuple(y.shape[2:]), physics.margins, window)
@@ -103,28 +118,31 @@ class Problem:
         return self._views(crops, None, _REPORTS if report else _CHOOSES)
 
     def _views(self, crops: list[Crop], masks: list[Tensor] | None, asked: int = _VISIBLE) -> Views:
-        seen, targets, questions = [], [], []
+        seen, targets, questions, deviations = [], [], [], []
         for index, crop in enumerate(crops):
             y = self._take(self.y, crop.item, crop.block)
+            wrong = self._take(self.wrong, crop.item, crop.block)
             role = self._take(self.role, crop.item, crop.block)
             hidden = role > _VISIBLE
             if masks is not None:
                 fresh = masks[index][None, None]
-                question = fresh & ~hidden
+                question = fresh & ~hidden & ~wrong
                 hidden = hidden | fresh
             else:
                 question = role == asked
-            seen.append(mirror(fill(y, hidden), crop.before, crop.behind))
+            seen.append(mirror(fill(y, hidden | wrong), crop.before, crop.behind))
             inner = tuple(
                 slice(t.start - b.start, t.stop - b.start)
                 for t, b in zip(crop.target, crop.block, strict=True)
             )
-            targets.append(y[spatial(inner)])
+            targets.append(self._take(self.y, crop.item, crop.target))
+            deviations.append(self._take(self.sigma, crop.item, crop.target))
             questions.append(question[spatial(inner)])
         return Views(
             torch.cat(seen),
             torch.cat(targets),
             torch.cat(questions),
+            torch.cat(deviations),
             self.physics.restrict(crops[0].target),
         )
 

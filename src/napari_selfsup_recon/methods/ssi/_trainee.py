@@ -18,7 +18,7 @@ from napari_selfsup_recon.methods.ssi._symmetry import Orientation
 from napari_selfsup_recon.methods.ssi.options import SSIOptions
 from napari_selfsup_recon.training.device import autocast
 from napari_selfsup_recon.training.micro import MicroBatch
-from napari_selfsup_recon.training.scaling import NoiseFacts
+from napari_selfsup_recon.training.noise_facts import NoiseFacts
 from napari_selfsup_recon.training.schedule import warm_cosine
 from napari_selfsup_recon.training.trainee import Trainee, Work
 
@@ -67,7 +67,9 @@ class SSITrainee(Trainee):
         self._attempt = attempt
         self.model = self._build(attempt)
         self._rate = self.options.learning_rate * 0.5**attempt
-        self._optimiser = torch.optim.Adam(self.model.parameters(), lr=self._rate)
+        self._optimiser = torch.optim.Adam(
+            self.model.parameters(), lr=self._rate, betas=(0.9, 0.99)
+        )
 
     def step(self, index: int) -> Work:
         """Accumulate the gradient over the micro-batches and move the weights."""
@@ -111,10 +113,11 @@ class SSITrainee(Trainee):
         """Return the score of the median, everywhere."""
         views = [self.problem.held_out([window]) for window in self._windows]
         values = torch.cat([view.target[view.asked] for view in views])
+        sigma = torch.cat([view.sigma[view.asked] for view in views])
         if not len(values):
             return float("inf")
         middle = values.median() if self._robust else values.mean()
-        return float(self._capped(middle.expand_as(values), values).mean())
+        return float(self._capped(middle.expand_as(values), values, sigma).mean())
 
     def state(self) -> dict[str, Any]:
         """Return the optimiser's state and the size of the micro-batches."""
@@ -132,21 +135,19 @@ class SSITrainee(Trainee):
         image = image.float() if turn is None else turn.undo(image.float())
         predicted = views.physics.A(image) / self._gain
         if not model.training:
-            return masked_mean(self._capped(predicted, views.target), views.asked)
-        loss = masked_mean(self._penalty(predicted, views.target), views.asked)
+            return masked_mean(self._capped(predicted, views.target, views.sigma), views.asked)
+        loss = masked_mean(self._penalty(predicted, views.target, views.sigma), views.asked)
         if self.options.smoothness:
             loss = loss + self.options.smoothness / self._noise.sigma * total_variation(image)
         return loss
 
-    def _penalty(self, mean: Tensor, y: Tensor) -> Tensor:
-        noise = self._noise
+    def _penalty(self, mean: Tensor, y: Tensor, sigma: Tensor) -> Tensor:
         if not self._robust:
-            return ((mean - y) / noise.sigma).square() / 2
-        return censored_huber(
-            mean, y, sigma=noise.sigma, low=noise.clipped_low, high=noise.clipped_high
-        )
+            return ((mean - y) / sigma).square() / 2
+        noise = self._noise
+        return censored_huber(mean, y, sigma=sigma, low=noise.clipped_low, high=noise.clipped_high)
 
-    def _capped(self, mean: Tensor, y: Tensor) -> Tensor:
+    def _capped(self, mean: Tensor, y: Tensor, sigma: Tensor) -> Tensor:
         """Return the penalty for scores: single outliers must not decide."""
-        penalty = self._penalty(mean, y)
+        penalty = self._penalty(mean, y, sigma)
         return penalty.clamp_max(_OUTLIER) if self._robust else penalty

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
+from dataclasses import asdict
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -18,7 +19,9 @@ from napari_selfsup_recon.core.random import torch_generator
 from napari_selfsup_recon.inference.tiles import tiled
 from napari_selfsup_recon.methods.base import LearnedMethod, as_tensor
 from napari_selfsup_recon.methods.ssi._crops import mirror
+from napari_selfsup_recon.methods.ssi._masking import fill, surroundings
 from napari_selfsup_recon.methods.ssi._network import Inverse, Statistics
+from napari_selfsup_recon.methods.ssi._outliers import find_outliers
 from napari_selfsup_recon.methods.ssi._problem import Problem
 from napari_selfsup_recon.methods.ssi._symmetry import Orientation, symmetries
 from napari_selfsup_recon.methods.ssi._trainee import SSITrainee
@@ -29,11 +32,14 @@ from napari_selfsup_recon.physics.blur import Blur
 from napari_selfsup_recon.physics.noise import Noise
 from napari_selfsup_recon.training.device import autocast, pick_device
 from napari_selfsup_recon.training.loop import Loop, LoopSettings
-from napari_selfsup_recon.training.scaling import Scaling, estimate_scaling, noise_facts
+from napari_selfsup_recon.training.noise_facts import NoiseFacts, noise_facts
+from napari_selfsup_recon.training.scaling import Scaling, estimate_scaling
 
-_FACTS = ("scaling", "gain", "pooling", "statistics")
+_FACTS = ("scaling", "noise", "gain", "pooling", "statistics")
 _WIDTHS = (1, 3, 6, 6)
-_TILE = {2: (512, 512), 3: (32, 128, 128)}
+# Tiles of about 0.2 s; what lies beyond the halo has next to no weight in a pixel's answer.
+_TILE = {2: (256, 256), 3: (16, 64, 64)}
+_HALO = {2: (48, 48), 3: (8, 16, 16)}
 
 
 class SSI(LearnedMethod):
@@ -82,8 +88,8 @@ class SSI(LearnedMethod):
         self._facts: dict[str, Any] = {}
         self._model: nn.Module | None = None
         self._loop: Loop | None = None
-        psf = physics.psf if isinstance(physics, Blur) else None
-        self._turns = symmetries(psf, self._ndim, scale=self.voxel_size)
+        self._psf = physics.psf if isinstance(physics, Blur) else None
+        self._turns = symmetries(self._psf, self._ndim, scale=self.voxel_size)
 
     @property
     def trained(self) -> bool:
@@ -179,6 +185,8 @@ class SSI(LearnedMethod):
         problem = Problem(
             self._physics,
             scaled,
+            noise=noise,
+            psf=self._psf,
             window=window,
             held_out=options.held_out,
             mask_fraction=options.mask_fraction,
@@ -188,6 +196,7 @@ class SSI(LearnedMethod):
         size = problem.canvas.size
         self._facts = {
             "scaling": scaling.as_dict(),
+            "noise": asdict(noise),
             "gain": gain,
             "pooling": pooling_factors(self.voxel_size, size, len(_WIDTHS)),
             "statistics": {
@@ -239,7 +248,7 @@ class SSI(LearnedMethod):
         if self._loop is None:
             raise InputError("This SSI is not trained yet.", hint="Call fit(y) first.")
         model = self._build(0)
-        model.load_state_dict(self._loop.best_weights)
+        model.load_state_dict(self._loop.weights)
         return model.eval()
 
     def _pieces(self, y: Tensor) -> Generator[tuple[int, int], None, Tensor]:
@@ -247,7 +256,7 @@ class SSI(LearnedMethod):
         assert isinstance(model, Inverse)
         scaling = Scaling(**self._facts["scaling"])
         before, behind = zip(*self._physics.margins, strict=True)
-        canvas = mirror(scaling.apply(y), before, behind)
+        canvas = mirror(self._cleaned(scaling.apply(y)), before, behind)
         total = torch.zeros_like(canvas)
         turns = self._turns if self.options.ensemble else self._turns[:1]
         for index, turn in enumerate(turns):
@@ -255,7 +264,7 @@ class SSI(LearnedMethod):
                 lambda part, turn=turn: self._answer(model, part, turn),  # type: ignore[misc]
                 canvas,
                 core=_TILE[self._ndim],
-                halo=[min(n, 64) for n in model.net.reach],
+                halo=[min(n, h) for n, h in zip(model.net.reach, _HALO[self._ndim], strict=True)],
                 multiple=model.net.multiple,
                 device=self.device,
             )
@@ -266,6 +275,13 @@ class SSI(LearnedMethod):
         image: Tensor = scaling.invert(total / len(turns)) / self._facts["gain"]
         inner = tuple(slice(b, b + n) for b, n in zip(before, y.shape[2:], strict=True))
         return image[spatial(inner)]
+
+    def _cleaned(self, y: Tensor) -> Tensor:
+        """Fill single wrong pixels as in training."""
+        noise = NoiseFacts(**self._facts["noise"])
+        if noise.coarse or self._psf is None:
+            return y
+        return fill(y, find_outliers(y, noise.deviation(surroundings(y)), self._psf))
 
     def _answer(self, model: nn.Module, part: Tensor, turn: Orientation) -> Tensor:
         with torch.no_grad(), autocast(self.device, self.options.precision):
