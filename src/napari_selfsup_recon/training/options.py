@@ -11,11 +11,11 @@ class TrainingOptions(Options):
     """How a network is trained."""
 
     steps: int = option(
-        600,
+        400,
         ge=1,
         le=1_000_000,
         title="Steps",
-        description="How long to train. 300 to 800 is typical; training stops by itself when the "
+        description="How long to train. 250 to 800 is typical; training stops by itself when the "
         "held-out score stops improving.",
     )
     seed: int = option(

@@ -52,7 +52,7 @@ class SSIOptions(TrainingOptions):
         "squared suits a handful of photons per pixel. auto looks at the grey levels.",
     )
     smoothness: float = option(
-        0.03,
+        0.01,
         ge=0,
         le=10,
         title="Smoothness",
