@@ -108,6 +108,22 @@ def test_run_from_the_first_press_to_the_results(window, open_dock, qtbot):
     assert not window.canvas.grid.enabled
 
 
+def test_napari_opens_the_dock_and_the_samples(make_napari_viewer_proxy, qtbot):
+    viewer = make_napari_viewer_proxy()
+    plugin = "napari-selfsup-recon"
+    _, dock = viewer.window.add_plugin_dock_widget(plugin, "Sharpen, denoise, reconstruct")
+    dock = getattr(dock, "__wrapped__", dock)
+    assert isinstance(dock, ReconWidget)
+    assert {button.text() for button in dock.run_card.message.findChildren(QAbstractButton)}
+    press(qtbot, dock.run_card.message.findChildren(QAbstractButton)[0])
+    dock.refresh()
+    assert len(viewer.layers) >= 2
+    assert dock.data.image.layer.name == "beads_3d"
+    assert dock.physics.layer.layer.name == "beads_3d PSF"
+    assert dock.physics.kind.currentData() is PsfKind.LAYER
+    assert dock.run_card.run.isEnabled(), dock.run_card.message.text
+
+
 def test_pause_resume_stop_and_keep(viewer, cells, open_dock, qtbot):
     dock = open_dock(viewer, steps=5000, delay=0.02)
     card = dock.run_card
@@ -362,6 +378,12 @@ def test_the_choice_of_layers_stays_when_the_list_changes(viewer, cells, open_do
     dock = open_dock(viewer)
     for name in "abc":
         viewer.add_image(np.zeros((4, 4)), name=name)
+    # As long as nobody chose, the active image is meant.
+    assert dock.data.image.currentText() == "c"
+    viewer.layers.selection.active = cells
+    assert dock.data.image.layer is cells
+    dock.data.image.keep()
+    viewer.layers.selection.active = viewer.layers["b"]
     assert dock.data.image.layer is cells
     viewer.layers.move(0, 3)
     assert dock.data.image.currentText() == "cells"

@@ -76,6 +76,16 @@ def set_voxel_size(layer: Layer, axes: Sequence[str], size: Sequence[float], uni
     layer.scale, layer.units = scale, units
 
 
+def is_psf(layer: Layer) -> bool:
+    """Whether the layer is called a PSF."""
+    return "psf" in layer.name.lower()
+
+
+def is_result(layer: Layer) -> bool:
+    """Whether the layer was made from another one here."""
+    return layer in _ORIGINS
+
+
 @dataclass(frozen=True, eq=False)
 class Source:
     """A part of a layer as a measurement, with all that its results need to lie in the same place.

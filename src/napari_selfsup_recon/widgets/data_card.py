@@ -12,7 +12,13 @@ from qtpy.QtWidgets import QComboBox, QRadioButton, QWidget
 from napari_selfsup_recon.core.errors import InputError
 from napari_selfsup_recon.widgets._editors import guard_wheel
 from napari_selfsup_recon.widgets._humanize import shape
-from napari_selfsup_recon.widgets.bridge import axes_choices, set_voxel_size, source_of
+from napari_selfsup_recon.widgets.bridge import (
+    axes_choices,
+    is_psf,
+    is_result,
+    set_voxel_size,
+    source_of,
+)
 from napari_selfsup_recon.widgets.choices import DataChoice, Part
 from napari_selfsup_recon.widgets.layer_box import LayerBox
 from napari_selfsup_recon.widgets.parts import Card, describe, form_label, form_layout, line, row
@@ -33,7 +39,7 @@ class DataCard(Card):
 
     def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
         super().__init__("1  Data", parent)
-        self.image = LayerBox(viewer)
+        self.image = LayerBox(viewer, _active_image)
         describe(self.image, *TEXTS["image"])
         self._facts = line()
         self.axes = QComboBox()
@@ -151,3 +157,13 @@ class DataCard(Card):
             set_voxel_size(layer, self.axes.currentData(), size, unit)
             self._describe()
             self.valueChanged.emit()
+
+
+def _active_image(viewer: Any, layers: list[Layer]) -> Layer | None:
+    """Return the active layer if it is a measurement; results and PSFs are none."""
+    measured = [x for x in layers if not (is_result(x) or is_psf(x))]
+    active = viewer.layers.selection.active if viewer is not None else None
+    if active in measured:
+        return active
+    shown = [layer for layer in measured if layer.visible]
+    return next(iter(shown or measured or layers), None)

@@ -116,6 +116,7 @@ class ReconWidget(QWidget):
             return
         self.run_card.forget()
         self._told = None
+        self.data.image.keep()  # results will be selected next, and are not what is meant
         try:
             self.session.run(self.value(), attempt=attempt)
         except ReconError as error:
@@ -188,6 +189,11 @@ class ReconWidget(QWidget):
         else:
             message.clear()
 
+    def _on_selection(self, event: Any = None) -> None:
+        if is_alive(self):
+            self.data.reset_choices()
+            self.compare.refresh()
+
     def _on_edit(self) -> None:
         self._told = None
         if not self.session.busy:
@@ -221,7 +227,7 @@ class ReconWidget(QWidget):
         session.changed.connect(self._on_state)
         session.progressed.connect(self._on_progress)
         selection = self._viewer.layers.selection.events.changed
-        selection.connect(self.compare.refresh)
+        selection.connect(self._on_selection)
         listeners = [weakref.WeakMethod(self._on_state), weakref.WeakMethod(self._on_progress)]
 
         def detach(*_: object) -> None:

@@ -13,6 +13,8 @@ from qtpy.QtWidgets import QComboBox, QWidget
 from napari_selfsup_recon.widgets._editors import guard_wheel
 from napari_selfsup_recon.widgets.bridge import unwrap
 
+Preference = Callable[[Any, list[Layer]], Layer | None]
+
 
 class LayerBox(QComboBox):
     """Chooses an image layer; layers are held weakly and never looked up by name.
@@ -21,8 +23,8 @@ class LayerBox(QComboBox):
     ----------
     viewer
         The viewer; held weakly.
-    first
-        Says which layer is chosen at first, from all image layers; the active one if not given.
+    prefer
+        Given the viewer and its image layers, says which one is meant as long as nobody chose.
     parent
         Qt parent.
 
@@ -34,13 +36,15 @@ class LayerBox(QComboBox):
 
     chosen = Signal()
 
-    def __init__(self, viewer: Any, *, first: Any = None, parent: QWidget | None = None) -> None:
+    def __init__(self, viewer: Any, prefer: Preference, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._viewer = weakref.ref(unwrap(viewer))
-        self._first = first
+        self._prefer = prefer
+        self._kept = False
         self._layers: list[weakref.ReferenceType[Layer]] = []
         guard_wheel(self)
         self.refresh()
+        self.activated.connect(lambda _: self.keep())
         self.currentIndexChanged.connect(lambda _: self.chosen.emit())
 
     @property
@@ -49,12 +53,14 @@ class LayerBox(QComboBox):
         index = self.currentIndex()
         return self._layers[index]() if 0 <= index < len(self._layers) else None
 
+    def keep(self) -> None:
+        """Stay with this choice as long as its layer is there."""
+        self._kept = True
+
     def choose(self, layer: Layer) -> None:
-        """Choose ``layer`` if it is in the list; emits nothing."""
-        for index, reference in enumerate(self._layers):
-            if reference() is layer:
-                with QSignalBlocker(self):
-                    self.setCurrentIndex(index)
+        """Choose ``layer`` for good, if it is in the list; emits nothing."""
+        if self._show(layer):
+            self.keep()
 
     def first_that(self, wanted: Callable[[Layer], bool]) -> Layer | None:
         """Return the first layer in the list that is ``wanted``."""
@@ -70,17 +76,20 @@ class LayerBox(QComboBox):
             self.clear()
             self._layers = [weakref.ref(layer) for layer in layers]
             self.addItems([layer.name for layer in layers])
-        if before in layers:
-            self.choose(before)
-            return
-        chosen = self._preferred(viewer, layers)
-        if chosen is not None:
-            self.choose(chosen)
-        self.chosen.emit()
+        if before not in layers:
+            self._kept = False
+        wanted = before if self._kept else self._prefer(viewer, layers)
+        if wanted is None and before in layers:
+            wanted = before
+        if wanted is not None:
+            self._show(wanted)
+        if self.layer is not before:
+            self.chosen.emit()
 
-    def _preferred(self, viewer: Any, layers: list[Layer]) -> Layer | None:
-        if self._first is not None:
-            found: Layer | None = self._first(layers)
-            return found
-        active = viewer.layers.selection.active if viewer is not None else None
-        return active if active in layers else (layers[0] if layers else None)
+    def _show(self, layer: Layer) -> bool:
+        for index, reference in enumerate(self._layers):
+            if reference() is layer:
+                with QSignalBlocker(self):
+                    self.setCurrentIndex(index)
+                return True
+        return False

@@ -17,6 +17,7 @@ from napari_selfsup_recon.core.units import unit_symbol
 from napari_selfsup_recon.runs._psf import choose_psf
 from napari_selfsup_recon.runs.config import PhysicsChoice, RunConfig
 from napari_selfsup_recon.widgets._editors import TidyNumberBox, guard_wheel
+from napari_selfsup_recon.widgets.bridge import is_psf
 from napari_selfsup_recon.widgets.choices import PsfChoice, PsfKind
 from napari_selfsup_recon.widgets.layer_box import LayerBox
 from napari_selfsup_recon.widgets.options_form import OptionsForm
@@ -57,7 +58,7 @@ class PhysicsCard(Card):
         guard_wheel(self.kind)
         describe(self.kind, *TEXTS["psf kind"])
         self.lateral, self.axial = _width_box("lateral"), _width_box("axial")
-        self.layer = LayerBox(viewer, first=_first_psf)
+        self.layer = LayerBox(viewer, _first_psf)
         describe(self.layer, *TEXTS["psf layer"])
         self.path = QLineEdit()
         self.path.setPlaceholderText("psf.tif")
@@ -204,7 +205,7 @@ class PhysicsCard(Card):
         """Choose a layer that is called a PSF; whether that changed anything."""
         if self._chosen or self.kind.currentData() is PsfKind.LAYER:
             return False
-        found = self.layer.first_that(_is_psf)
+        found = self.layer.first_that(is_psf)
         if found is None:
             return False
         self.layer.choose(found)
@@ -250,10 +251,6 @@ def _size(layer: Layer) -> int:
     return prod(data.shape)
 
 
-def _is_psf(layer: Layer) -> bool:
-    return "psf" in layer.name.lower()
-
-
-def _first_psf(layers: list[Layer]) -> Layer | None:
-    named = [layer for layer in layers if _is_psf(layer)]
-    return named[0] if named else (layers[-1] if layers else None)
+def _first_psf(viewer: Any, layers: list[Layer]) -> Layer | None:
+    named = [layer for layer in layers if is_psf(layer)]
+    return next(iter(named or layers[-1:]), None)
