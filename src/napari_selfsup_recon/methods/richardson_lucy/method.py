@@ -53,8 +53,9 @@ class RichardsonLucy(ClassicalMethod):
 
     Notes
     -----
-    Negative values of the measurement count as zero. Values and results are in the grey values of
-    the measurement; the result is what the measurement would be without blur and ``background``.
+    Negative values of the measurement count as zero. The result keeps the zero level of the
+    measurement: ``background`` is modelled apart from the image and added back at the end, so that
+    results of all methods can be compared with each other and with the measurement.
 
     References
     ----------
@@ -164,7 +165,8 @@ class RichardsonLucy(ClassicalMethod):
         yield Done(self._numpy(work), work.count)
 
     def _result(self, work: Iteration) -> Tensor:
-        return self.physics.field_of_view(work.estimate[None, None])[0, 0]
+        image = self.physics.field_of_view(work.estimate[None, None])[0, 0]
+        return image + self.options.background if self.options.background else image
 
     def _numpy(self, work: Iteration) -> FloatImage:
         return np.array(self._result(work).cpu().numpy(), dtype=np.float32, order="C")
