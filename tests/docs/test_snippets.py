@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+from napari_selfsup_recon import simulate
+from napari_selfsup_recon.simulate import Sample, sample
 
 ROOT = Path(__file__).parent.parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -30,6 +34,18 @@ def with_blocks(language: str, *, viewer: bool = False) -> list[Path]:
         for page in PAGES
         if any(("napari.Viewer" in code) == viewer for code in blocks(page, language))
     ]
+
+
+@pytest.fixture(autouse=True)
+def small_samples(monkeypatch: pytest.MonkeyPatch):
+    """Cut the generated samples, so that the examples end soon."""
+
+    def small(name: str, *, seed: int = 0) -> Sample:
+        whole = sample(name, seed=seed)
+        corner = (..., slice(96), slice(96))
+        return replace(whole, truth=whole.truth[corner], measured=whole.measured[corner])
+
+    monkeypatch.setattr(simulate, "sample", small)
 
 
 @pytest.mark.parametrize("page", with_blocks("python"), ids=lambda page: page.name)
@@ -75,12 +91,11 @@ def test_command_lines_run(page: Path, tmp_path: Path, monkeypatch: pytest.Monke
     from napari_selfsup_recon.cli import main
     from napari_selfsup_recon.core.measurement import Measurement
     from napari_selfsup_recon.io import write
-    from napari_selfsup_recon.simulate import sample
 
     monkeypatch.chdir(tmp_path)
-    cells = sample("cells_2d")
+    cells = simulate.sample("cells_2d")
     assert cells.psf is not None
-    write("cells.tif", Measurement(cells.measured[:96, :96], axes=("y", "x")))
+    write("cells.tif", Measurement(cells.measured, axes=("y", "x")))
     write("psf.tif", Measurement(cells.psf, axes=("y", "x")))
     for block in blocks(page, "toml"):
         Path("run.toml").write_text(quick(block))
