@@ -98,7 +98,7 @@ def restore(
         method = RichardsonLucy(blur, RichardsonLucyOptions(iterations=n))
         images[f"LR {n}"] = method.reconstruct(y)
     began = time.perf_counter()
-    ssi = SSI(blur, options, voxel_size=scale).fit(y)
+    ssi = SSI(blur, options, voxel_size=scale).fit(y, progress=False)
     images["SSI"] = ssi.reconstruct(y)
     print(
         f"SSI: {time.perf_counter() - began:.0f} s, best step {ssi.best_step}, scores "

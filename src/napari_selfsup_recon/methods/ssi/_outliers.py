@@ -16,14 +16,17 @@ _LIMIT = 3.5
 def find_outliers(y: Tensor, sigma: Tensor, psf: np.ndarray[Any, Any] | None) -> Tensor:
     r"""Return where single pixels are wrong (boolean, shape of ``y``).
 
-    A pixel is wrong if it is 3.5 standard deviations away both from the median m of its 5 x 5
-    neighbourhood and from what its neighbours say of a point source there,
+    A pixel is wrong if it is 3.5 standard deviations away both from the median of its 5 x 5
+    neighbourhood and from what its N neighbours (17 x 17) say: a background b and a point source of
+    strength a are fitted to them, and predict
 
-    .. math:: m + h_0 \frac{\sum_{d \ne 0} h_d (y_d - m)}{\sum_{d \ne 0} h_d^2}, \qquad
-              \text{deviation } \sigma \sqrt{1 + h_0^2 / \textstyle\sum_{d \ne 0} h_d^2}.
+    .. math:: b + a h_0, \qquad
+              \text{deviation } \sigma \sqrt{1 + \tfrac{1}{N}
+              + \frac{(h_0 - \bar h)^2}{\sum_{d \ne 0} (h_d - \bar h)^2}},
 
-    A real point is seen by its neighbours too, through the blur h; without blur nothing tells a
-    point from a hot pixel, and none is found.
+    and if the neighbours explain less than half of how far it stands out. A real point is seen by
+    its neighbours too, through the blur h; without blur nothing tells a point from a hot pixel, and
+    none is found.
 
     Parameters
     ----------
@@ -38,22 +41,26 @@ def find_outliers(y: Tensor, sigma: Tensor, psf: np.ndarray[Any, Any] | None) ->
         return wrong
     centre = tuple(n // 2 for n in plane.shape)
     own = float(plane[centre])
-    others = float((plane**2).sum()) - own**2
-    if others <= 0:
+    others = np.delete(plane.ravel(), np.ravel_multi_index(centre, plane.shape))
+    spread = float(((others - others.mean()) ** 2).sum()) if others.size else 0.0
+    if spread <= 1e-6 * own**2:
         return wrong
-    limit = _LIMIT * (1 + own**2 / others) ** 0.5
+    lever = (own - float(others.mean())) / spread
+    limit = _LIMIT * (1 + 1 / others.size + lever**2 * spread) ** 0.5
     flat = y.reshape(-1, *y.shape[-2:])
-    spread = sigma.reshape(flat.shape)
+    deviations = sigma.reshape(flat.shape)
     for index, image in enumerate(flat):  # plane by plane: little memory beside the volume
         values = image.cpu().numpy()
         middle = median_filter(values, size=_SIDE, mode="mirror")
-        deviation = spread[index].cpu().numpy()
+        deviation = deviations[index].cpu().numpy()
         far = np.abs(values - middle) > _LIMIT * deviation
         rows, columns = np.nonzero(far)
         if not len(rows):
             continue
-        point = _told(values, middle, plane, rows, columns) * own / others
-        kept = np.abs((values - middle)[far] - point) > limit * deviation[far]
+        told = _told(values, plane, lever, float(others.mean()), rows, columns)
+        unexplained = np.abs(values[far] - told)
+        away = np.abs(values - middle)[far]
+        kept = unexplained > np.maximum(limit * deviation[far], 0.5 * away)
         mask = np.zeros(values.shape, bool)
         mask[rows[kept], columns[kept]] = True
         wrong.view(flat.shape)[index] = torch.from_numpy(mask).to(y.device)
@@ -62,13 +69,17 @@ def find_outliers(y: Tensor, sigma: Tensor, psf: np.ndarray[Any, Any] | None) ->
 
 def _told(
     values: np.ndarray[Any, Any],
-    middle: np.ndarray[Any, Any],
     plane: np.ndarray[Any, Any],
+    lever: float,
+    mean: float,
     rows: np.ndarray[Any, Any],
     columns: np.ndarray[Any, Any],
 ) -> np.ndarray[Any, Any]:
-    """Return the sum of ``h_d (y_d - m)`` over the neighbours d of the given pixels."""
-    total = np.zeros(len(rows))
+    """Return what the neighbours of the given pixels predict for them.
+
+    The fit is linear in the neighbours: each counts ``1 / N + lever * (h_d - mean)``.
+    """
+    told = np.zeros(len(rows))
     height, width = plane.shape
     for i in range(height):
         for j in range(width):
@@ -77,14 +88,14 @@ def _told(
                 continue
             r = np.clip(rows + di, 0, values.shape[0] - 1)
             c = np.clip(columns + dj, 0, values.shape[1] - 1)
-            total += plane[i, j] * (values[r, c] - middle[rows, columns])
-    return total
+            told += (1 / (plane.size - 1) + lever * (plane[i, j] - mean)) * values[r, c]
+    return told
 
 
 def _in_plane(psf: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Return the central plane of the PSF, at most 7 x 7 around its centre."""
+    """Return the central plane of the PSF, at most 17 x 17 around its centre."""
     plane = psf[psf.shape[0] // 2] if psf.ndim == 3 else psf
-    cut = tuple(slice(max(0, n // 2 - 3), n // 2 + 4) for n in plane.shape)
+    cut = tuple(slice(max(0, n // 2 - 8), n // 2 + 9) for n in plane.shape)
     kept = plane[cut]
     # A small even PSF: pad, so that its centre stays in the middle.
     if any(n % 2 == 0 for n in kept.shape):

@@ -38,8 +38,9 @@ from napari_selfsup_recon.training.scaling import Scaling, estimate_scaling
 _FACTS = ("scaling", "noise", "gain", "pooling", "statistics")
 _WIDTHS = (1, 3, 6, 6)
 # Tiles of about 0.2 s; what lies beyond the halo has next to no weight in a pixel's answer.
-_TILE = {2: (256, 256), 3: (16, 64, 64)}
-_HALO = {2: (48, 48), 3: (8, 16, 16)}
+_TILE = {2: (256, 256), 3: (32, 64, 64)}
+_HALO = {2: (48, 48), 3: (6, 12, 12)}
+_MOST_TURNS = {2: 8, 3: 4}
 
 
 class SSI(LearnedMethod):
@@ -258,7 +259,7 @@ class SSI(LearnedMethod):
         before, behind = zip(*self._physics.margins, strict=True)
         canvas = mirror(self._cleaned(scaling.apply(y)), before, behind)
         total = torch.zeros_like(canvas)
-        turns = self._turns if self.options.ensemble else self._turns[:1]
+        turns = self._ensemble if self.options.ensemble else self._turns[:1]
         for index, turn in enumerate(turns):
             pieces = tiled(
                 lambda part, turn=turn: self._answer(model, part, turn),  # type: ignore[misc]
@@ -275,6 +276,12 @@ class SSI(LearnedMethod):
         image: Tensor = scaling.invert(total / len(turns)) / self._facts["gain"]
         inner = tuple(slice(b, b + n) for b, n in zip(before, y.shape[2:], strict=True))
         return image[spatial(inner)]
+
+    @property
+    def _ensemble(self) -> list[Orientation]:
+        """Orientations to average over, as different as can be where there are too many."""
+        every = max(1, len(self._turns) // _MOST_TURNS[self._ndim])
+        return self._turns[::every]
 
     def _cleaned(self, y: Tensor) -> Tensor:
         """Fill single wrong pixels as in training."""
