@@ -25,6 +25,7 @@ from napari_selfsup_recon.widgets.comparison import Comparison
 from napari_selfsup_recon.widgets.job import Job
 from napari_selfsup_recon.widgets.request import psf_of
 from napari_selfsup_recon.widgets.session import Session
+from napari_selfsup_recon.widgets.warm_up import wait_for_torch
 
 __all__ = ["Comparison", "Job", "compare", "deconvolve", "denoise"]
 
@@ -185,6 +186,7 @@ def _run(
     background: bool,
 ) -> list[Image] | Job:
     source = source_of(image, axes=axes)
+    wait_for_torch()
     plan = resolve(config, source.measurement, psf=psf)  # bad input is told here, at once
     job = Session.of(viewer).start(Job(viewer, source, lambda: plan))
     return job if background else job.wait()

@@ -434,6 +434,14 @@ def test_it_fits_a_narrow_dock(window, open_dock, qtbot):
     (area,) = dock.findChildren(QScrollArea)
     assert dock.minimumSizeHint().width() <= 300
     assert dock.minimumWidth() == 300
+    dock.data.voxel._edit.setChecked(True)
+    dock.method.method.setCurrentIndex(dock.method.method.findData("ssi"))
+    dock.method.form.advanced.expand(animate=False)
+    dock.run_card.message.tell(
+        "error", "Trouble.", [(f"Button {n}", "Does it.", list) for n in "abc"]
+    )
+    qtbot.wait(50)
+    assert dock.minimumSizeHint().width() <= 300
     scroll_bar = area.verticalScrollBar().sizeHint().width()
     assert area.widget().minimumSizeHint().width() <= 300 - scroll_bar
     # 720 pixels of a laptop less menu bar, title and status bar of napari.

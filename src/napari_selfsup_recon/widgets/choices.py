@@ -27,7 +27,7 @@ class Part(Enum):
 class PsfKind(Enum):
     """Where the PSF comes from; the value is what people read."""
 
-    GAUSSIAN = "Gaussian of a given width"
+    GAUSSIAN = "Gaussian"
     LAYER = "From a layer"
     FILE = "From a file"
 

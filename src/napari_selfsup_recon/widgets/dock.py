@@ -25,7 +25,7 @@ from napari_selfsup_recon.widgets.request import Request, make_request
 from napari_selfsup_recon.widgets.run_card import RunCard
 from napari_selfsup_recon.widgets.session import Session
 from napari_selfsup_recon.widgets.states import State, look
-from napari_selfsup_recon.widgets.warm_up import warm_up
+from napari_selfsup_recon.widgets.warm_up import torch_is_loading, warm_up
 
 # Typing a number changes it at every key; the PSF is looked at when the hand rests.
 _REST_MS = 200
@@ -153,6 +153,8 @@ class ReconWidget(QWidget):
         if region is not None:
             measurement = measurement.crop(tuple(slice(a, b) for a, b in region))
         needed = max(memory_needed(option, measurement, None) for option in options)
+        if torch_is_loading():
+            return
         try:
             free = device_memory(self.run_card.device.currentText() or "auto")
         except InputError as error:
@@ -274,7 +276,7 @@ class ReconWidget(QWidget):
 
 def _column(parent: QWidget, cards: tuple[QWidget, ...]) -> QVBoxLayout:
     column = QVBoxLayout(parent)
-    column.setContentsMargins(4, 4, 4, 2)
+    column.setContentsMargins(2, 4, 2, 2)
     column.setSpacing(8)
     for card in cards:
         column.addWidget(card)

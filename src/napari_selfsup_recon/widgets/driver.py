@@ -20,6 +20,7 @@ from napari_selfsup_recon.core.errors import JobFailedError, OutOfMemoryError, R
 from napari_selfsup_recon.core.events import Checkpoint, Event, Step
 from napari_selfsup_recon.runs.control import Control
 from napari_selfsup_recon.runs.plan import RunPlan
+from napari_selfsup_recon.widgets.warm_up import wait_for_torch
 
 logger = logging.getLogger("napari_selfsup_recon")
 
@@ -107,6 +108,7 @@ def drive(
         so that a driver can end it then, too.
     """
     try:
+        wait_for_torch()
         plan = make_plan()
         yield Planned(plan)
         with closing(cast(Any, run(plan, valve.control))) as events:

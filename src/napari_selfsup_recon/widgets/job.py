@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import os
-import sys
 import time
 import weakref
 from collections.abc import Callable, Generator, Iterator
@@ -30,6 +29,7 @@ from napari_selfsup_recon.widgets.driver import Failure, Planned, Progress, Valv
 from napari_selfsup_recon.widgets.facts import Facts
 from napari_selfsup_recon.widgets.live import LiveLayer
 from napari_selfsup_recon.widgets.states import State
+from napari_selfsup_recon.widgets.warm_up import loaded_torch
 
 
 class _Task(partial[Generator[Event | None, None, None]]):
@@ -275,7 +275,7 @@ class Job:
         self._guarded(lambda _: self._live.remove(), Event())
         self.plan = None  # it holds the data
         gc.collect()
-        torch = sys.modules.get("torch")
+        torch = loaded_torch()
         if torch is not None and torch.cuda.is_available():
             torch.cuda.empty_cache()
         self._go(self._end)

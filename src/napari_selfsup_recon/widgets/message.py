@@ -6,7 +6,16 @@ from collections.abc import Callable, Sequence
 from typing import Literal
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QStyle, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QStyle,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_selfsup_recon.widgets.parts import describe, note
 
@@ -31,7 +40,7 @@ class MessageCard(QFrame):
         self._icon = QLabel()
         self._icon.setAlignment(Qt.AlignmentFlag.AlignTop)
         self._text = note()
-        self._buttons = QHBoxLayout()
+        self._buttons = QGridLayout()  # two in a row: three would be cut in a narrow dock
         self._buttons.setSpacing(4)
         column = QVBoxLayout()
         column.setSpacing(4)
@@ -68,11 +77,11 @@ class MessageCard(QFrame):
         self._text.setText(text)
         describe(self, f"{_WORDS[level]}: {text}", text)
         self._clear_buttons()
-        for title, tooltip, do in actions:
+        for number, (title, tooltip, do) in enumerate(actions):
             push = QPushButton(title)
             describe(push, title, tooltip)
             push.clicked.connect(lambda *_, do=do: do())
-            self._buttons.addWidget(push)
+            self._buttons.addWidget(push, number // 2, number % 2)
         self.show()
 
     def clear(self) -> None:

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QLabel, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QToolButton, QVBoxLayout, QWidget
 
 from napari_selfsup_recon.core.units import is_length, unit_symbol
 from napari_selfsup_recon.widgets._editors import TidyNumberBox, guard_wheel
 from napari_selfsup_recon.widgets._humanize import voxel_size
-from napari_selfsup_recon.widgets.parts import button, describe, note, row
+from napari_selfsup_recon.widgets.parts import button, describe, form_layout, note, row
 from napari_selfsup_recon.widgets.texts import TEXTS
 
 _UNITS = ("micrometer", "nanometer", "millimeter", "angstrom", "meter")
 
 
 class VoxelEditor(QWidget):
-    """One line that reads the voxel size; a second one, on demand, to enter it.
+    """One line that reads the voxel size; more, on demand, to enter it.
 
     Attributes
     ----------
@@ -35,32 +35,26 @@ class VoxelEditor(QWidget):
         self._edit.setCheckable(True)
         describe(self._edit, *TEXTS["edit voxel"])
         self._boxes: dict[str, QDoubleSpinBox] = {}
-        labels: list[QWidget] = []
+        self._form = QWidget()
+        self._rows = form_layout()
+        self._form.setLayout(self._rows)
         for axis in "zyx":
             box = TidyNumberBox()
             box.setDecimals(6)
             box.setRange(1e-6, 1e6)
             box.setStepType(QDoubleSpinBox.StepType.AdaptiveDecimalStepType)
-            box.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
-            box.setMinimumWidth(48)
             guard_wheel(box)
             describe(box, f"Voxel size along {axis}", f"Size of a voxel along {axis}.")
-            label = QLabel(axis)
-            labels += [label, box]
+            self._rows.addRow(axis, box)
             self._boxes[axis] = box
-        self._z_label = labels[0]
         self._unit = QComboBox()
         for unit in _UNITS:
             self._unit.addItem(unit_symbol(unit), unit)
         guard_wheel(self._unit)
         describe(self._unit, *TEXTS["unit"])
         self._set = button("Set", *TEXTS["set voxel"])
-        self._form = QWidget()
-        form = QVBoxLayout(self._form)
-        form.setContentsMargins(0, 0, 0, 0)
-        form.setSpacing(4)
-        form.addLayout(row(*labels))
-        form.addLayout(row(self._unit, self._set))
+        self._rows.addRow("unit", self._unit)
+        self._rows.addRow("", self._set)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
@@ -78,14 +72,13 @@ class VoxelEditor(QWidget):
         self._text.setText(voxel_size(scale, units) if known else "unknown (pixels)")
         self._edit.setChecked(False)
         flat = len(scale) == 2
-        self._boxes["z"].setVisible(not flat)
-        self._z_label.setVisible(not flat)
+        self._rows.setRowVisible(self._boxes["z"], not flat)
         for axis, value in zip("zyx"[3 - len(scale) :], scale, strict=True):
             self._boxes[axis].setValue(value)
         index = self._unit.findData(units[-1])
         self._unit.setCurrentIndex(max(0, index))
 
     def _commit(self) -> None:
-        axes = "yx" if self._boxes["z"].isHidden() else "zyx"
+        axes = "zyx" if self._rows.isRowVisible(self._boxes["z"]) else "yx"
         sizes = tuple(self._boxes[axis].value() for axis in axes)
         self.committed.emit(sizes, str(self._unit.currentData()))
