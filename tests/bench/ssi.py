@@ -1,4 +1,4 @@
-"""SSI on the published 2D protocol: ``tox run -e bench -- ssi [--set held-out|tuning] [--only NAME]``.
+"""SSI on the published 2D protocol: ``tox run -e bench -- ssi [--set SET] [--only NAME]``.
 
 Every image is scaled to [0, 1], blurred, given noise of seed 0 (Kobayashi et al. 2020) and restored
 with one fixed set of options; the truth is used for the printed scores alone. ``held-out`` are six
