@@ -75,6 +75,7 @@ def test_a_try_is_small_and_short(viewer):
     assert request.source.fixed == (2, None, None, None)
     assert tuple(b - a for a, b in request.config.region) == (10, 64, 64)
     assert request.config.options["steps"] < 200
+    assert request.config.options["ensemble"] is False
     assert 0 < request.config.preview_every < 1
     request.resolve()
 

@@ -70,6 +70,11 @@ class Curves(QWidget):
         self._waiting = None
         self.redraws += 1
 
+    def prepare(self) -> None:
+        """Make the plot if there is none yet: better at the press of a button than mid-run."""
+        if self._plot is None:
+            self._make()
+
     def _make(self) -> None:
         import pyqtgraph as pg
 

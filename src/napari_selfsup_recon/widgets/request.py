@@ -20,7 +20,8 @@ from napari_selfsup_recon.widgets.preferences import preview_interval
 
 BOX = {2: (256, 256), 3: (64, 128, 128)}
 TRY = {2: (160, 160), 3: (32, 64, 64)}
-_TRY_STEPS = 120
+# A try shall show where things go, not the best that can be reached.
+_TRY_AT_MOST = {"steps": 80, "batch": 2, "ensemble": False}
 _TRY_EVERY = 0.7
 
 
@@ -167,6 +168,9 @@ def _values(options: Options, device: str, *, attempt: bool = False) -> dict[str
     values = options.model_dump(exclude_defaults=True)
     if "device" in type(options).model_fields and device != "auto":
         values["device"] = device
-    if attempt and "steps" in type(options).model_fields:
-        values["steps"] = min(_TRY_STEPS, options.model_dump()["steps"])
+    if attempt:
+        chosen = options.model_dump()
+        values |= {
+            key: min(chosen[key], most) for key, most in _TRY_AT_MOST.items() if key in chosen
+        }
     return values

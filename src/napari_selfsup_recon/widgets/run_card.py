@@ -146,6 +146,7 @@ class RunCard(Card):
     def forget(self) -> None:
         """Begin with an empty plot and no message."""
         self.message.clear()
+        self.curves.prepare()
         self.curves.hide()
         self.bar.setRange(0, 0)
         self._numbers.setText("")
