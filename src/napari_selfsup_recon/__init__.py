@@ -8,8 +8,8 @@ import os
 from napari_selfsup_recon.core.lazy import attach
 
 # Threads that wait for each other should sleep, not spin: on a machine with other work to do, the
-# window's own included, spinning makes training up to ten times slower. OpenMP reads this when torch
-# is loaded; whoever sets it beforehand is obeyed.
+# window's own included, spinning makes training up to ten times slower. OpenMP reads this when
+# torch is loaded; whoever sets it beforehand is obeyed.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 __version__ = "0.1.0"
