@@ -19,8 +19,8 @@ _IMAGES_AT_ONCE = 12
 # Of networks, measured on the CPU: bytes of training crops, and per voxel of the largest tile that
 # is reconstructed at once and channel of the finest level.
 _TRAINING_BYTES = 200 * 2**20
-_TILE = {2: (640, 640), 3: (160, 256, 256)}
-_VOXEL_BYTES = {2: 64, 3: 168}
+_TILE = {2: (352, 352), 3: (44, 88, 88)}
+_VOXEL_BYTES = {2: 64, 3: 84}
 
 
 def check_device(name: str) -> None:
@@ -55,7 +55,9 @@ def memory_needed(
 def device_memory(device: str) -> int:
     """Return the free bytes of ``device``; the main memory where torch is not loaded yet."""
     torch = sys.modules.get("torch")
-    if device in ("cpu", "mps") or torch is None or not torch.cuda.is_available():
+    # While another thread is importing torch, its parts are not there yet.
+    available = getattr(getattr(torch, "cuda", None), "is_available", None)
+    if device in ("cpu", "mps") or torch is None or available is None or not available():
         return free_memory()
     if device == "auto":
         return int(max(torch.cuda.mem_get_info(i)[0] for i in range(torch.cuda.device_count())))
