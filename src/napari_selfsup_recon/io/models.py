@@ -1,4 +1,4 @@
-"""Trained models in files: one ``.nsr`` file, a zip of JSON and safetensors; no code, no pickle."""
+"""Trained models in files: one ``.nsr`` file, a zip of JSON and safetensors; no pickle and no code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What rebuilds an operator: a kind, JSON parameters and arrays. No code, no pickle."""
+"""What rebuilds an operator: a kind, JSON parameters and arrays. No pickle, no code."""
 
 from __future__ import annotations
 
