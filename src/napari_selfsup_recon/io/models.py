@@ -1,4 +1,4 @@
-"""Trained models in files: one ``.nsr`` file, a zip of JSON and safetensors; no pickle and no code."""
+"""Trained models in one ``.nsr`` file: a zip of JSON and safetensors, neither pickle nor code."""
 
 from __future__ import annotations
 
