@@ -31,14 +31,7 @@ def imagej_spacing(tif: tifffile.TiffFile) -> tuple[dict[str, float], dict[str, 
         if kind in (INCH, CENTIMETER):  # ImageJ writes these two units nowhere else
             return resolution_spacing(tif)
         return {}, {}
-    scale = {}
-    for axis, name in (("x", "XResolution"), ("y", "YResolution")):
-        per_unit = _ratio(tags[name].value) if name in tags else None
-        if per_unit is not None:
-            scale[axis] = 1.0 / per_unit
-    spacing = positive(facts.get("spacing"))
-    if spacing is not None:
-        scale["z"] = spacing
+    scale = _steps(tags, facts)
     units = dict.fromkeys(scale, unit)
     for key, axis in (("yunit", "y"), ("zunit", "z")):
         if axis in units and facts.get(key):
@@ -76,6 +69,12 @@ def _shaped_spacing(tif: tifffile.TiffFile) -> tuple[dict[str, float], dict[str,
     tags = tif.pages.first.tags
     if not is_length(unit):
         return {}, {}
+    scale = _steps(tags, facts)
+    return scale, dict.fromkeys(scale, unit)
+
+
+def _steps(tags: Any, facts: Any) -> dict[str, float]:
+    """Return the voxel size from the resolution tags and the spacing of the planes."""
     scale = {}
     for axis, name in (("x", "XResolution"), ("y", "YResolution")):
         per_unit = _ratio(tags[name].value) if name in tags else None
@@ -84,7 +83,7 @@ def _shaped_spacing(tif: tifffile.TiffFile) -> tuple[dict[str, float], dict[str,
     spacing = positive(facts.get("spacing"))
     if spacing is not None:
         scale["z"] = spacing
-    return scale, dict.fromkeys(scale, unit)
+    return scale
 
 
 def _ratio(value: Any) -> float | None:
