@@ -13,11 +13,13 @@ from napari_selfsup_recon.physics.psf._steps import (
     subtract_background,
     suppress_noise,
 )
+from napari_selfsup_recon.physics.psf.microscope import Microscope
 
 __all__ = [
     "Finding",
     "Kernel",
     "Level",
+    "Microscope",
     "Prepared",
     "centre",
     "clip_negative",
