@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from napari_selfsup_recon.methods.ssi._outliers import find_outliers
+from napari_selfsup_recon.physics.outliers import find_outliers
 
 
 def psf(width: float, side: int = 9) -> np.ndarray:

@@ -12,10 +12,14 @@ import torch
 from torch import Tensor
 
 from napari_selfsup_recon.core.errors import InputError
-from napari_selfsup_recon.core.events import Done, Event, Step
+from napari_selfsup_recon.core.events import Done, Event, Notice, Step
 from napari_selfsup_recon.core.options import Options
+from napari_selfsup_recon.methods.classical_options import ClassicalOptions
 from napari_selfsup_recon.physics.base import Physics
+from napari_selfsup_recon.physics.blur import Blur
 from napari_selfsup_recon.physics.noise import Noise
+from napari_selfsup_recon.physics.noise_estimate import NoiseEstimate, estimate_noise
+from napari_selfsup_recon.physics.outliers import repair_outliers
 
 
 class Method(ABC):
@@ -85,7 +89,43 @@ class Method(ABC):
 
 
 class ClassicalMethod(Method):
-    """A method without training."""
+    """A method without training; its options derive from ``ClassicalOptions``.
+
+    ``run`` and ``_estimate`` of a subclass call :meth:`_repaired` first; ``run`` then yields
+    ``_notices``. The noise that was given to the method, or that of the measurement, is
+    ``self._noise_of(y)``; ask it of the measurement as recorded.
+    """
+
+    options: ClassicalOptions
+
+    def __init__(
+        self, physics: Physics, options: Options | None = None, *, noise: Noise | None = None
+    ) -> None:
+        super().__init__(physics, options, noise=noise)
+        #: What the last :meth:`_repaired` has to tell.
+        self._notices: list[Notice] = []
+
+    def _noise_of(self, y: Tensor) -> NoiseEstimate:
+        """Return the noise of ``(1, 1, *measurement_shape)``; a given one counts more."""
+        estimate = estimate_noise(y, psf=self._psf)
+        return estimate if self.noise is None else estimate.known(self.noise)
+
+    def _repaired(self, y: Tensor) -> Tensor:
+        """Return ``(1, 1, *measurement_shape)`` with wrong pixels replaced, if that is wanted."""
+        self._notices = []
+        if not self.options.repair or self._psf is None:
+            return y
+        repaired = repair_outliers(y, self._psf, noise=self._noise_of(y))
+        if not repaired.share:
+            return y
+        self._notices.append(
+            Notice(f"{repaired.share:.2%} of the pixels were repaired (hot, dead or hit).")
+        )
+        return cast(Tensor, repaired.values)
+
+    @property
+    def _psf(self) -> np.ndarray[Any, Any] | None:
+        return self.physics.psf if isinstance(self.physics, Blur) else None
 
 
 class LearnedMethod(Method):

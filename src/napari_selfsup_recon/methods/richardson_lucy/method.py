@@ -111,7 +111,7 @@ class RichardsonLucy(ClassicalMethod):
 
     def _estimate(self, y: Tensor) -> Tensor:
         with memory_guard(pick_device(self.options.device)):
-            work = self._start(y)
+            work = self._start(self._repaired(self._checked(y)))
             while work.count < self.options.iterations:
                 for _ in work.step():
                     pass
@@ -126,26 +126,34 @@ class RichardsonLucy(ClassicalMethod):
             )
         return items
 
-    def _start(self, y: Tensor) -> Iteration:
+    def _checked(self, y: Tensor) -> Tensor:
         wanted, given = self.physics.measurement_shape, tuple(y.shape[2:])
         if given != wanted:
             raise InputError(
                 f"The measurement has shape {given}, the physics is for {wanted}.",
                 hint="Build the physics for the shape of the measurement.",
             )
-        item = y[0, 0].to(torch.float32).to(pick_device(self.options.device))
         background = self.options.background
-        if background > 0 and not bool((item > background).any()):
+        if background > 0 and not bool((y > background).any()):
             raise InputError(
                 f"The background {background:g} is above every voxel of the measurement.",
                 hint="Give a smaller background.",
             )
+        return y.to(torch.float32)
+
+    def _start(self, y: Tensor) -> Iteration:
+        options = self.options
         return Iteration(
-            self.physics, item, background=background, accelerate=self.options.acceleration
+            self.physics,
+            y[0, 0].to(pick_device(options.device)),
+            background=options.background,
+            accelerate=options.acceleration,
         )
 
     def _run(self, y: Tensor) -> Iterator[Event]:
         total = self.options.iterations
+        y = self._repaired(self._checked(y))
+        yield from self._notices
         began = spoken = perf_counter()
         work = self._start(y)
         shown = float("-inf")

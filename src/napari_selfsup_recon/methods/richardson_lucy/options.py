@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from napari_selfsup_recon.core.options import Options, option
+from napari_selfsup_recon.core.options import option
+from napari_selfsup_recon.methods.classical_options import ClassicalOptions
 
 
-class RichardsonLucyOptions(Options):
+class RichardsonLucyOptions(ClassicalOptions):
     """How Lucy-Richardson runs."""
 
     iterations: int = option(
@@ -19,18 +20,4 @@ class RichardsonLucyOptions(Options):
         False,
         title="Accelerate",
         description="Momentum: reaches the same sharpness in 2 to 5 times fewer iterations.",
-    )
-    background: float = option(
-        0.0,
-        ge=0,
-        allow_inf_nan=False,
-        title="Background",
-        unit="grey values",
-        description="Grey value without light (camera offset and haze). It is modelled, not cut.",
-    )
-    device: str = option(
-        "auto",
-        title="Device",
-        advanced=True,
-        description="auto, cpu, cuda, cuda:1 or mps.",
     )

@@ -13,8 +13,8 @@ from napari_selfsup_recon.core.indexing import spatial
 from napari_selfsup_recon.core.random import torch_generator
 from napari_selfsup_recon.methods.ssi._crops import Canvas, Crop, mirror
 from napari_selfsup_recon.methods.ssi._masking import bernoulli, fill, surroundings
-from napari_selfsup_recon.methods.ssi._outliers import find_outliers
 from napari_selfsup_recon.physics.base import Physics
+from napari_selfsup_recon.physics.outliers import find_outliers
 from napari_selfsup_recon.training.noise_facts import NoiseFacts
 
 _VISIBLE, _CHOOSES, _REPORTS = 0, 1, 2

@@ -21,7 +21,6 @@ from napari_selfsup_recon.methods.base import LearnedMethod, as_tensor
 from napari_selfsup_recon.methods.ssi._crops import mirror
 from napari_selfsup_recon.methods.ssi._masking import fill, surroundings
 from napari_selfsup_recon.methods.ssi._network import Inverse, Statistics
-from napari_selfsup_recon.methods.ssi._outliers import find_outliers
 from napari_selfsup_recon.methods.ssi._problem import Problem
 from napari_selfsup_recon.methods.ssi._symmetry import Orientation, symmetries
 from napari_selfsup_recon.methods.ssi._trainee import SSITrainee
@@ -30,6 +29,7 @@ from napari_selfsup_recon.networks.unet import pooling_factors
 from napari_selfsup_recon.physics.base import Physics
 from napari_selfsup_recon.physics.blur import Blur
 from napari_selfsup_recon.physics.noise import Noise
+from napari_selfsup_recon.physics.outliers import find_outliers
 from napari_selfsup_recon.training.device import autocast, pick_device
 from napari_selfsup_recon.training.loop import Loop, LoopSettings
 from napari_selfsup_recon.training.noise_facts import NoiseFacts, noise_facts

@@ -10,13 +10,14 @@ from scipy.ndimage import median_filter
 from torch import Tensor
 
 _SIDE = 5
-_LIMIT = 3.5
 
 
-def find_outliers(y: Tensor, sigma: Tensor, psf: np.ndarray[Any, Any] | None) -> Tensor:
+def find_outliers(
+    y: Tensor, sigma: Tensor, psf: np.ndarray[Any, Any] | None, *, limit: float = 3.5
+) -> Tensor:
     r"""Return where single pixels are wrong (boolean, shape of ``y``).
 
-    A pixel is wrong if it is 3.5 standard deviations away both from the median of its 5 x 5
+    A pixel is wrong if it is ``limit`` standard deviations away both from the median of its 5 x 5
     neighbourhood and from what its N neighbours (17 x 17) say: a background b and a point source of
     strength a are fitted to them, and predict
 
@@ -34,6 +35,8 @@ def find_outliers(y: Tensor, sigma: Tensor, psf: np.ndarray[Any, Any] | None) ->
         ``(items, 1, *spatial)``.
     psf
         Of the blur; None without.
+    limit
+        In standard deviations.
     """
     wrong = torch.zeros(y.shape, dtype=torch.bool, device=y.device)
     plane = None if psf is None else _in_plane(psf)
@@ -46,21 +49,21 @@ def find_outliers(y: Tensor, sigma: Tensor, psf: np.ndarray[Any, Any] | None) ->
     if spread <= 1e-6 * own**2:
         return wrong
     lever = (own - float(others.mean())) / spread
-    limit = _LIMIT * (1 + 1 / others.size + lever**2 * spread) ** 0.5
+    told_limit = limit * (1 + 1 / others.size + lever**2 * spread) ** 0.5
     flat = y.reshape(-1, *y.shape[-2:])
     deviations = sigma.reshape(flat.shape)
     for index, image in enumerate(flat):  # plane by plane: little memory beside the volume
         values = image.cpu().numpy()
         middle = median_filter(values, size=_SIDE, mode="mirror")
         deviation = deviations[index].cpu().numpy()
-        far = np.abs(values - middle) > _LIMIT * deviation
+        far = np.abs(values - middle) > limit * deviation
         rows, columns = np.nonzero(far)
         if not len(rows):
             continue
         told = _told(values, plane, lever, float(others.mean()), rows, columns)
         unexplained = np.abs(values[far] - told)
         away = np.abs(values - middle)[far]
-        kept = unexplained > np.maximum(limit * deviation[far], 0.5 * away)
+        kept = unexplained > np.maximum(told_limit * deviation[far], 0.5 * away)
         mask = np.zeros(values.shape, bool)
         mask[rows[kept], columns[kept]] = True
         wrong.view(flat.shape)[index] = torch.from_numpy(mask).to(y.device)
