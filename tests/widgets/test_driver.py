@@ -10,12 +10,12 @@ import pytest
 from napari_selfsup_recon.core.errors import InputError, JobFailedError, OutOfMemoryError
 from napari_selfsup_recon.core.events import Checkpoint, Done, Notice, Stage, Step
 from napari_selfsup_recon.runs.control import Control
+from napari_selfsup_recon.runs.failures import as_recon_error
 from napari_selfsup_recon.widgets.driver import (
     Failure,
     Planned,
     Progress,
     Valve,
-    as_recon_error,
     drive,
 )
 from napari_selfsup_recon.widgets.facts import Facts

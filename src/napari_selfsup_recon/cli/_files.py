@@ -29,7 +29,8 @@ class Outputs:
         FileError
             If one cannot be written, or exists and may not be replaced.
         """
-        from napari_selfsup_recon.io import _files, volumes
+        from napari_selfsup_recon.io import volumes
+        from napari_selfsup_recon.io.models import check_model_path
 
         images = [path for path in (self.result, self.baseline) if path is not None]
         paths = [*images, *([self.model] if self.model else [])]
@@ -46,7 +47,7 @@ class Outputs:
         for path in images:
             volumes.check_writable(path, overwrite=self.overwrite)
         if self.model is not None:
-            _files.check_target(self.model, overwrite=self.overwrite)
+            check_model_path(self.model, overwrite=self.overwrite)
 
     def write(self, path: Path, result: Result) -> None:
         """Write the image of a result with its provenance."""

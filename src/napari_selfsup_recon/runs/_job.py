@@ -22,12 +22,12 @@ from napari_selfsup_recon.physics.blur import Blur
 from napari_selfsup_recon.physics.identity import Identity
 from napari_selfsup_recon.runs._checks import doubts
 from napari_selfsup_recon.runs._frame import Frame, run_classical, run_learned
-from napari_selfsup_recon.runs._names import label_of
 from napari_selfsup_recon.runs._outcome import Outcome
 from napari_selfsup_recon.runs._preview import Previews
 from napari_selfsup_recon.runs._provenance import provenance
 from napari_selfsup_recon.runs._window import select
 from napari_selfsup_recon.runs.control import Control
+from napari_selfsup_recon.runs.names import label_of
 from napari_selfsup_recon.runs.plan import RunPlan
 from napari_selfsup_recon.runs.result import Result
 

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from traceback import clear_frames
 
-from napari_selfsup_recon.core.errors import JobFailedError, OutOfMemoryError, ReconError
+from napari_selfsup_recon.core.errors import OutOfMemoryError, ReconError
 from napari_selfsup_recon.core.events import Event
 from napari_selfsup_recon.runs.control import Control
+from napari_selfsup_recon.runs.failures import as_recon_error
 from napari_selfsup_recon.runs.plan import RunPlan
 from napari_selfsup_recon.runs.result import Result
 
@@ -62,8 +63,7 @@ def execute(
             _let_go(error)
             raise
         except Exception as error:
-            known = _as_user_error(error, device.type)
-            known.__cause__ = error
+            known = as_recon_error(error, device.type)
             _let_go(known)
             raise known from error
         finally:
@@ -82,23 +82,6 @@ def _threads(count: int | None) -> Iterator[None]:
     finally:
         if count is not None:
             torch.set_num_threads(before)
-
-
-def _as_user_error(error: Exception, device: str) -> ReconError:
-    import torch
-
-    from napari_selfsup_recon.training.device import memory_guard
-
-    try:
-        with memory_guard(torch.device(device)):
-            raise error
-    except ReconError as known:
-        return known
-    except Exception:
-        return JobFailedError(
-            f"The run failed unexpectedly ({type(error).__name__}: {error}).",
-            hint="What was reached before is kept. Please report the details.",
-        )
 
 
 def _let_go(error: ReconError) -> None:

@@ -11,7 +11,7 @@ from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from napari_selfsup_recon.core.errors import InputError, ReconError
-from napari_selfsup_recon.runs._memory import device_memory, memory_needed
+from napari_selfsup_recon.runs.memory import device_memory, memory_needed
 from napari_selfsup_recon.widgets import preferences
 from napari_selfsup_recon.widgets.bridge import check_layer, unwrap
 from napari_selfsup_recon.widgets.choices import Intent

@@ -16,9 +16,10 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from napari_selfsup_recon.core.errors import JobFailedError, OutOfMemoryError, ReconError
+from napari_selfsup_recon.core.errors import JobFailedError, ReconError
 from napari_selfsup_recon.core.events import Checkpoint, Event, Step
 from napari_selfsup_recon.runs.control import Control
+from napari_selfsup_recon.runs.failures import as_recon_error
 from napari_selfsup_recon.runs.plan import RunPlan
 from napari_selfsup_recon.widgets.warm_up import wait_for_torch
 
@@ -149,21 +150,3 @@ def _gather(events: Iterator[Event], valve: Valve) -> Iterator[Event | None]:
             yield None
     if steps:
         yield Progress(tuple(steps))
-
-
-def as_recon_error(error: Exception) -> ReconError:
-    """Return ``error`` in the user's words."""
-    if isinstance(error, ReconError):
-        return error
-    memory = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
-    if memory or "out of memory" in str(error).lower():
-        known: ReconError = OutOfMemoryError(
-            "Memory ran out.", hint="Choose a smaller region, or the CPU as device."
-        )
-    else:
-        known = JobFailedError(
-            f"Something went wrong ({type(error).__name__}: {error}). Nothing was lost.",
-            hint="Copy the details and report them.",
-        )
-    known.__cause__ = error
-    return known

@@ -17,11 +17,12 @@ from psygnal import Signal
 from qtpy.QtCore import QEventLoop
 from qtpy.QtWidgets import QApplication
 
-from napari_selfsup_recon.core.errors import JobFailedError, ReconError
+from napari_selfsup_recon.core.errors import ReconError
 from napari_selfsup_recon.core.events import Done, Event, Notice, Preview, Stage
-from napari_selfsup_recon.runs._names import label_of
 from napari_selfsup_recon.runs.control import Control
 from napari_selfsup_recon.runs.execute import execute
+from napari_selfsup_recon.runs.failures import as_recon_error
+from napari_selfsup_recon.runs.names import label_of
 from napari_selfsup_recon.runs.plan import RunPlan
 from napari_selfsup_recon.runs.result import Result
 from napari_selfsup_recon.widgets.bridge import Source, add_layer, unwrap
@@ -264,7 +265,7 @@ class Job:
 
     def _on_error(self, error: Exception) -> None:
         """Take what even the driver did not catch."""
-        self.error = JobFailedError(f"Something went wrong ({error}). Nothing was lost.")
+        self.error = as_recon_error(error)
         self._end = State.FAILED
 
     def _on_finished(self) -> None:

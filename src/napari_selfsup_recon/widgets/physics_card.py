@@ -14,8 +14,8 @@ from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QFileDialog, QLineEdit, QT
 from napari_selfsup_recon.core.errors import ReconError
 from napari_selfsup_recon.core.measurement import Measurement
 from napari_selfsup_recon.core.units import unit_symbol
-from napari_selfsup_recon.runs._psf import choose_psf
 from napari_selfsup_recon.runs.config import PhysicsChoice, RunConfig
+from napari_selfsup_recon.runs.psf import choose_psf
 from napari_selfsup_recon.widgets._editors import TidyNumberBox, guard_wheel
 from napari_selfsup_recon.widgets.bridge import is_psf
 from napari_selfsup_recon.widgets.choices import PsfChoice, PsfKind
