@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QAbstractSpinBox, QCheckBox, QComboBox
 from napari_selfsup_recon.core.errors import InputError
 from napari_selfsup_recon.core.options import Options, option
 from napari_selfsup_recon.methods.registry import METHODS
+from napari_selfsup_recon.widgets._editors import AutoNumber
 from napari_selfsup_recon.widgets.options_form import OptionsForm
 
 pytestmark = pytest.mark.gui
@@ -26,7 +27,7 @@ class Many(Options):
     word: Literal["red", "blue"] = option("red", title="Word", description="One of two.")
     maybe: int | None = option(None, ge=1, title="Maybe", description="A number or none.")
     either: Literal["auto"] | Annotated[int, Field(ge=1)] = option(
-        "auto", title="Either", description="auto or a number."
+        "auto", title="Either", description="auto or a number.", examples=[12]
     )
     share: float | None = option(None, ge=0, title="Share", description="A number or none.")
     text: str = option("a", title="Text", description="A line.", advanced=True)
@@ -68,13 +69,31 @@ def test_every_method_has_a_form_that_starts_with_its_defaults(qtbot, key):
 def test_ranges_units_and_special_values(form):
     whole, maybe = form.editors["whole"], form.editors["maybe"]
     assert (whole.minimum(), whole.maximum(), whole.suffix()) == (1, 9, " steps")
-    assert maybe.text() == "auto"
-    assert form.editors["either"].text() == "auto"
-    assert form.editors["either"].minimum() == 0
     assert form.editors["real"].minimum() > 0
     assert form.editors["real"].text() == "0.001"
-    maybe.setValue(2)
-    assert form.value().maybe == 2
+    assert (maybe.tick.text(), maybe.box.isEnabled(), maybe.box.text()) == ("auto", False, " ")
+
+
+def test_a_tick_leaves_a_number_to_the_computer(form, qtbot):
+    told = []
+    form.valueChanged.connect(told.append)
+    either = form.editors["either"]
+    assert either.tick.isChecked()
+    either.tick.setChecked(False)
+    assert form.value().either == 12  # the example of the field
+    assert either.box.isEnabled()
+    assert either.box.minimum() == 1
+    either.box.setValue(5)
+    either.tick.setChecked(True)
+    assert form.value().either == "auto"
+    either.tick.setChecked(False)
+    assert form.value().either == 5
+    assert [options.either for options in told] == [12, 5, "auto", 5]
+    share, maybe = form.editors["share"], form.editors["maybe"]
+    for editor in (share, maybe):
+        editor.tick.setChecked(False)
+    assert (form.value().share, form.value().maybe) == (1.0, 10)
+    assert isinstance(form.value().maybe, int)
 
 
 def test_titles_and_tooltips_come_from_the_model(form):
@@ -112,6 +131,7 @@ def test_kinds_of_editors(form):
     assert isinstance(form.editors["tick"], QCheckBox)
     assert isinstance(form.editors["word"], QComboBox)
     assert isinstance(form.editors["whole"], QAbstractSpinBox)
+    assert isinstance(form.editors["share"], AutoNumber)
     assert form.advanced is not None
     assert not form.advanced.isExpanded()
 

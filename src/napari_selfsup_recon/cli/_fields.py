@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable
-from typing import Any, get_args
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from napari_selfsup_recon.core.errors import InputError
 from napari_selfsup_recon.core.registry import Entry
-from napari_selfsup_recon.runs._words import validate
+from napari_selfsup_recon.runs.words import validate
 
 _PREFIX = "option:"
 
@@ -85,13 +86,24 @@ def canonical(entry: Entry, values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _metavar(annotation: Any) -> str:
-    choices = get_args(annotation)
-    if choices and all(isinstance(choice, str) for choice in choices):
-        return "{" + ",".join(choices) + "}"
-    kinds = [kind for kind in (choices or (annotation,)) if kind is not type(None)]
-    names = {int: "N", float: "X", str: "TEXT", bool: "YES|NO"}
-    text = "|".join(names.get(kind, "VALUE") for kind in kinds)
-    return f"{text}|none" if len(kinds) < len(choices) else text
+    """Return ``{a,b}`` for words, ``N``, ``X|auto`` and the like for what may be a number."""
+    kinds = _kinds(annotation)
+    if kinds and all(isinstance(kind, str) for kind in kinds):
+        return "{" + ",".join(kinds) + "}"
+    names: dict[Any, str] = {int: "N", float: "X", str: "TEXT", bool: "YES|NO", NoneType: "none"}
+    words = [kind if isinstance(kind, str) else names.get(kind, "VALUE") for kind in kinds]
+    # Numbers first: what is special comes after what is usual.
+    return "|".join(sorted(dict.fromkeys(words), key=lambda word: not word.isupper()))
+
+
+def _kinds(annotation: Any) -> list[Any]:
+    """Return the types that a union is made of; literals are replaced by their values."""
+    origin = get_origin(annotation)
+    if origin in (Union, UnionType):
+        return [kind for part in get_args(annotation) for kind in _kinds(part)]
+    if origin is Literal:
+        return list(get_args(annotation))
+    return _kinds(get_args(annotation)[0]) if origin is Annotated else [annotation]
 
 
 def _help(field: FieldInfo) -> str:

@@ -11,7 +11,7 @@ from pydantic import ValidationError, field_validator, model_validator
 from napari_selfsup_recon.core.errors import FileError
 from napari_selfsup_recon.core.options import Options, option
 from napari_selfsup_recon.runs._toml import dump_toml
-from napari_selfsup_recon.runs._words import as_input_error
+from napari_selfsup_recon.runs.words import as_input_error
 
 Task = Literal["deconvolve", "denoise"]
 PsfSource = Literal["none", "gaussian", "file", "array"]

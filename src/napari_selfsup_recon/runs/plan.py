@@ -16,10 +16,10 @@ from napari_selfsup_recon.core.registry import Entry
 from napari_selfsup_recon.methods.registry import METHODS
 from napari_selfsup_recon.physics.psf import Finding
 from napari_selfsup_recon.runs._selection import part_of, preview_slices
-from napari_selfsup_recon.runs._words import validate
 from napari_selfsup_recon.runs.config import RunConfig
 from napari_selfsup_recon.runs.memory import check_device, device_memory, memory_needed
 from napari_selfsup_recon.runs.psf import choose_psf
+from napari_selfsup_recon.runs.words import validate
 
 
 @dataclass(frozen=True, eq=False)

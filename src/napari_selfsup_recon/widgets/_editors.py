@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
-from qtpy.QtCore import QEvent, QObject, Qt
+from qtpy.QtCore import QEvent, QObject, QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
     QDoubleSpinBox,
+    QHBoxLayout,
     QLineEdit,
     QSizePolicy,
     QSpinBox,
@@ -22,6 +22,7 @@ from qtpy.QtWidgets import (
 )
 
 _LARGEST = 2**31 - 1
+_DECIMALS = 6
 
 
 @dataclass(frozen=True)
@@ -58,8 +59,9 @@ def guard_wheel(widget: QWidget) -> None:
 def make_editor(field: FieldInfo) -> Editor:
     """Return the editor for a field of an options model.
 
-    Numbers get their range, ``Literal`` becomes a list of choices, ``X | None`` a number whose
-    lowest position is spelled out (``auto``), a boolean a tick, and what is left a line of JSON.
+    Numbers get their range, ``Literal`` becomes a list of choices, a boolean a tick, and what is
+    left a line of JSON. A number that may be ``"auto"`` or None has a tick beside it; what it
+    begins with, when that is taken away, is the first of the field's ``examples``.
     """
     kinds = _members(field.annotation)
     unit = str((_extra(field)).get("unit", ""))
@@ -69,12 +71,13 @@ def make_editor(field: FieldInfo) -> Editor:
     if words and not ({int, float} & set(kinds)):
         return _choices(words)
     special = next(iter(words), None) if words else ("auto" if NoneType in kinds else None)
-    special_value: Any = words[0] if words else None
-    if float in kinds:
-        return _number(field, unit, special, special_value)
-    if int in kinds:
-        return _integer(field, unit, special, special_value)
-    return _line(text=str in kinds, optional=NoneType in kinds)
+    if not {int, float} & set(kinds):
+        return _line(text=str in kinds, optional=NoneType in kinds)
+    box, start = _number(field, unit) if float in kinds else _integer(field, unit)
+    if not special:
+        return _plain(box)
+    auto = AutoNumber(box, start, special, words[0] if words else None)
+    return Editor(auto, auto.value, auto.setValue, auto.changed.connect)
 
 
 def _extra(field: FieldInfo) -> dict[str, Any]:
@@ -134,48 +137,126 @@ def _choices(words: list[str]) -> Editor:
     )
 
 
-def _integer(field: FieldInfo, unit: str, special: str | None, special_value: Any) -> Editor:
+def _integer(field: FieldInfo, unit: str) -> tuple[QSpinBox, float]:
+    """Return a box for whole numbers and the number to begin with."""
     low, high = (int(limit) for limit in _limits(field, -_LARGEST, _LARGEST, 1))
     box = QSpinBox()
-    guard_wheel(box)
-    box.setRange(low - 1 if special else low, high)
+    box.setRange(low, high)
     box.setGroupSeparatorShown(True)
+    _dress(box, unit)
+    return box, _start(field, low, high, 10)
+
+
+def _number(field: FieldInfo, unit: str) -> tuple[QDoubleSpinBox, float]:
+    """Return a box for numbers and the number to begin with."""
+    low, high = _limits(field, -1e9, 1e9, 10.0**-_DECIMALS)
+    box = TidyNumberBox()
+    box.setDecimals(_DECIMALS)
+    box.setRange(low, high)
+    box.setStepType(QDoubleSpinBox.StepType.AdaptiveDecimalStepType)
+    _dress(box, unit)
+    return box, _start(field, low, high, 0 if low < 0 else 1)
+
+
+def _dress(box: QSpinBox | QDoubleSpinBox, unit: str) -> None:
+    guard_wheel(box)
     box.setSuffix(f" {unit}" if unit else "")
     # Ranges reach to billions; a box for the widest value would be wider than the dock.
     box.setMinimumWidth(90)
-    if special:
-        box.setSpecialValueText(special)
-
-    def get() -> Any:
-        return special_value if special and box.value() == low - 1 else box.value()
-
-    def put(value: Any) -> None:
-        box.setValue(low - 1 if special and value == special_value else int(value))
-
-    return Editor(box, get, put, box.valueChanged.connect)
 
 
-def _number(field: FieldInfo, unit: str, special: str | None, special_value: Any) -> Editor:
-    decimals = 6
-    low, high = _limits(field, -1e9, 1e9, 10.0**-decimals)
-    box = TidyNumberBox()
-    guard_wheel(box)
-    box.setDecimals(decimals)
-    step = 10.0 ** (math.floor(math.log10(max(abs(low), 1e-3))) if special else 0)
-    box.setRange(low - step if special else low, high)
-    box.setStepType(QDoubleSpinBox.StepType.AdaptiveDecimalStepType)
-    box.setSuffix(f" {unit}" if unit else "")
-    box.setMinimumWidth(90)
-    if special:
-        box.setSpecialValueText(special)
+def _start(field: FieldInfo, low: float, high: float, usual: float) -> float:
+    """Return the number that is offered where the default is none: an example, or a usual one."""
+    wanted = next(iter(field.examples or ()), usual)
+    return min(max(float(wanted), low), high)
 
-    def get() -> Any:
-        return special_value if special and box.value() == box.minimum() else box.value()
 
-    def put(value: Any) -> None:
-        box.setValue(box.minimum() if special and value == special_value else float(value))
+def _plain(box: QSpinBox | QDoubleSpinBox) -> Editor:
+    kind = int if isinstance(box, QSpinBox) else float
+    return Editor(box, box.value, lambda value: box.setValue(kind(value)), box.valueChanged.connect)
 
-    return Editor(box, get, put, box.valueChanged.connect)
+
+class AutoNumber(QWidget):
+    """A number, or a tick that leaves it to the computer.
+
+    Parameters
+    ----------
+    box
+        Edits the number; empty while the tick is set.
+    start
+        The number that is shown when the tick is taken away for the first time.
+    word
+        What the tick is called.
+    special
+        What :meth:`value` returns while the tick is set.
+
+    Attributes
+    ----------
+    changed
+        Emitted when the value changed.
+    """
+
+    changed = Signal()
+
+    def __init__(
+        self, box: QSpinBox | QDoubleSpinBox, start: float, word: str, special: Any
+    ) -> None:
+        super().__init__()
+        self.box = box
+        self.tick = QCheckBox(word)
+        self._special = special
+        self._kind = int if isinstance(box, QSpinBox) else float
+        self._low = box.minimum()
+        # A place below the range, where the box shows nothing.
+        self._nothing = self._low - (1 if self._kind is int else 10.0**-_DECIMALS)
+        self._last = self._kind(start)
+        box.setSpecialValueText(" ")
+        box.setMinimumWidth(60)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(6)
+        layout.addWidget(box, 1)
+        layout.addWidget(self.tick)
+        self.setFocusProxy(box)
+        self.tick.toggled.connect(self._on_tick)
+        box.valueChanged.connect(self._on_number)
+        self.tick.setChecked(True)
+
+    def value(self) -> Any:
+        """Return the number, or what stands for the tick."""
+        return self._special if self.tick.isChecked() else self._kind(self.box.value())
+
+    def setValue(self, value: Any) -> None:
+        """Show a number, or the tick."""
+        auto = value == self._special
+        if not auto:
+            self._last = self._kind(value)
+        self.tick.setChecked(auto)
+        if not auto:
+            self.box.setValue(self._last)
+
+    def setAccessibleName(self, name: str | None) -> None:
+        """Name the parts, too."""
+        super().setAccessibleName(name)
+        self.box.setAccessibleName(name)
+        self.tick.setAccessibleName(f"{name}: {self.tick.text()}")
+
+    def setToolTip(self, text: str | None) -> None:
+        """Explain the parts, too."""
+        super().setToolTip(text)
+        self.box.setToolTip(text)
+        self.tick.setToolTip(text)
+
+    def _on_tick(self, auto: bool) -> None:
+        with QSignalBlocker(self.box):
+            self.box.setMinimum(self._nothing if auto else self._low)
+            self.box.setValue(self._nothing if auto else self._last)
+        self.box.setEnabled(not auto)
+        self.changed.emit()
+
+    def _on_number(self, _: float) -> None:
+        self._last = self._kind(self.box.value())
+        self.changed.emit()
 
 
 class TidyNumberBox(QDoubleSpinBox):

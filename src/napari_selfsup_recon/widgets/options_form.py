@@ -13,6 +13,7 @@ from superqt import QCollapsible
 
 from napari_selfsup_recon.core.errors import InputError
 from napari_selfsup_recon.core.options import Options
+from napari_selfsup_recon.runs.words import as_input_error
 from napari_selfsup_recon.widgets._editors import Editor, make_editor
 from napari_selfsup_recon.widgets.parts import describe, form_label, form_layout
 
@@ -100,10 +101,7 @@ class OptionsForm(QWidget):
         try:
             return self._model(**raw)
         except ValidationError as error:
-            first = error.errors()[0]
-            field = self._model.model_fields.get(str(first["loc"][0])) if first["loc"] else None
-            what = (field.title if field else None) or "An option"
-            raise InputError(f"{what}: {first['msg']}.", hint="Correct it under Method.") from error
+            raise as_input_error(error, self._model, keys=False) from error
 
     def setValue(self, options: Options) -> None:
         """Show ``options``; emits nothing."""
