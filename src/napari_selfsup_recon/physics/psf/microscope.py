@@ -101,7 +101,7 @@ class Microscope(Options):
     depth: float = option(
         0.0,
         ge=0,
-        le=10000,
+        le=500,
         title="Depth",
         unit="µm",
         advanced=True,
