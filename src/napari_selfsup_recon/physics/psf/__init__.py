@@ -5,6 +5,7 @@ from napari_selfsup_recon.physics.psf._crop import crop_energy
 from napari_selfsup_recon.physics.psf._finding import Finding, Kernel, Level
 from napari_selfsup_recon.physics.psf._fwhm import fwhm
 from napari_selfsup_recon.physics.psf._gaussian import gaussian
+from napari_selfsup_recon.physics.psf._optics import check_sampling
 from napari_selfsup_recon.physics.psf._prepare import Prepared, prepare
 from napari_selfsup_recon.physics.psf._resample import resample
 from napari_selfsup_recon.physics.psf._steps import (
@@ -14,6 +15,7 @@ from napari_selfsup_recon.physics.psf._steps import (
     suppress_noise,
 )
 from napari_selfsup_recon.physics.psf.microscope import Microscope
+from napari_selfsup_recon.physics.psf.theory import theoretical
 
 __all__ = [
     "Finding",
@@ -22,6 +24,7 @@ __all__ = [
     "Microscope",
     "Prepared",
     "centre",
+    "check_sampling",
     "clip_negative",
     "crop_energy",
     "fwhm",
@@ -31,4 +34,5 @@ __all__ = [
     "resample",
     "subtract_background",
     "suppress_noise",
+    "theoretical",
 ]

@@ -58,9 +58,7 @@ def intensity(microscope: Microscope, wavelength: float, r: Real, z: Real) -> Re
     return total
 
 
-def amplitudes(
-    microscope: Microscope, wavelength: float, r: Real, z: Real
-) -> tuple[Complex, ...]:
+def amplitudes(microscope: Microscope, wavelength: float, r: Real, z: Real) -> tuple[Complex, ...]:
     """Return the integrals of :func:`intensity` as arrays (z, r): one (scalar) or I0, I1, I2."""
     theta, weight = _quadrature(microscope, wavelength, float(np.max(r)), z)
     k = 2 * np.pi / wavelength
@@ -79,9 +77,7 @@ def amplitudes(
     return parts
 
 
-def _quadrature(
-    microscope: Microscope, wavelength: float, r: float, z: Real
-) -> tuple[Real, Real]:
+def _quadrature(microscope: Microscope, wavelength: float, r: float, z: Real) -> tuple[Real, Real]:
     """Return angles and weights: panels of Gauss-Legendre nodes, each of about the same phase."""
     n, aperture = microscope.immersion_index, microscope.numerical_aperture
     widest = float(np.arcsin(aperture / n))
