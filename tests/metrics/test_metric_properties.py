@@ -213,3 +213,16 @@ def test_constant_images():
         nrmse(black + 1, image, normalisation="range")
     with pytest.raises(InputError, match="mean 0"):
         nrmse(black, image, normalisation="mean")
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"), [("euclidean", "euclidean"), ("range", "min-max"), ("mean", "mean")]
+)
+def test_nrmse_equals_that_of_scikit_image(ours, theirs):
+    from skimage.metrics import normalized_root_mse
+
+    random = np.random.default_rng(0)
+    truth, test = random.normal(3, 1, (2, 5, 12, 13))
+    assert nrmse(truth, test, normalisation=ours) == pytest.approx(
+        normalized_root_mse(truth, test, normalization=theirs), rel=1e-12
+    )

@@ -101,3 +101,44 @@ def test_importing_loads_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_resolution_and_whiteness_are_added_on_request(scored):
+    truth, images, plain = scored
+    assert {row.resolution for row in plain} == {row.whiteness for row in plain} == {None}
+    random = np.random.default_rng(1)
+    residuals = {"noisy": random.standard_normal(truth.shape)}
+    full = table(
+        truth,
+        {**images, "black": 0 * truth},
+        voxel_size=0.1,
+        unit="micrometer",
+        residuals=residuals,
+        sigma=1,
+    )
+    for row in plain:
+        expected = metrics.frc(truth, images[row.name], voxel_size=0.1, threshold=0.5)
+        assert full[row.name] == dataclasses.replace(
+            row,
+            resolution=expected.resolution,
+            whiteness=full[row.name].whiteness,
+        )
+    assert full["noisy"].whiteness == metrics.residual_whiteness(residuals["noisy"]).ratio
+    assert full["a|b, much noisier"].whiteness is None
+    assert full["black"].resolution is None
+    lines = full.markdown().splitlines()
+    assert "whiteness" in lines[0]
+    assert {line.replace("\\|", "").count("|") for line in lines} in ({9}, {10})
+    assert " - |" in lines[4]
+
+
+def test_resolution_of_volumes_and_bad_residuals(scored):
+    random = np.random.default_rng(0)
+    truth = random.random((8, 32, 32))
+    test = truth + random.normal(0, 0.1, truth.shape)
+    found = table(truth, {"x": test}, voxel_size=(2, 1, 1))["x"].resolution
+    assert found == metrics.fsc(truth, test, voxel_size=(2, 1, 1), threshold=0.5).resolution
+    with pytest.raises(InputError, match="residual of 'y'"):
+        table(truth, {"x": test}, residuals={"y": test})
+    with pytest.raises(InputError, match="voxel size"):
+        table(truth, {"x": test}, voxel_size=(1, 1))
