@@ -280,7 +280,7 @@ def test_ctrl_c_in_a_real_process(image: Path, tmp_path: Path) -> None:
     assert out.exists()
 
 
-def test_help_is_fast_and_loads_no_torch() -> None:
+def test_help_loads_nothing_heavy() -> None:
     code = (
         "import sys\n"
         "from napari_selfsup_recon.cli import main\n"
@@ -291,9 +291,7 @@ def test_help_is_fast_and_loads_no_torch() -> None:
         "        assert end.code == 0\n"
         "assert not {'torch', 'napari', 'qtpy', 'scipy'} & set(sys.modules)\n"
     )
-    began = time.perf_counter()
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    assert time.perf_counter() - began < 5
     assert "--mask-fraction" in done.stdout
     assert "exit codes" in done.stdout
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import json
 from collections.abc import Iterator
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,7 @@ from napari_selfsup_recon.core.errors import (
 )
 from napari_selfsup_recon.core.events import Done, Event, Notice, Preview, Stage, Step
 from napari_selfsup_recon.core.measurement import Measurement
-from napari_selfsup_recon.runs import Control, Result, RunConfig, resolve
+from napari_selfsup_recon.runs import Control, Result, RunConfig, _preview, resolve
 from napari_selfsup_recon.runs.execute import execute
 
 SHAPE = (24, 20)
@@ -198,12 +197,22 @@ def test_previews_show_the_preview_region(show: bool) -> None:
         )
 
 
-def test_previews_keep_their_distance() -> None:
-    plan = plan_for(preview_every=0.15, options={"steps": 60, "delay": 0.01}, baseline=None)
-    events = list(execute(plan))
-    steps = [e.step for e in events if isinstance(e, Preview)]
-    assert 2 <= len(steps) <= 5
-    assert all(b - a >= 8 for a, b in pairwise(steps))
+def test_previews_keep_their_distance(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr(_preview, "perf_counter", lambda: now)
+    control = Control()
+    previews = _preview.Previews((slice(None),) * 2, 2.0, control)
+    shown: list[float] = []
+    for tick in range(1, 41):
+        now = tick / 4  # seconds
+        if previews.due:
+            # The second one is dear: the next waits three times as long as it took.
+            previews.event(np.zeros((2, 2)), tick, began=now - 1.0 if len(shown) == 1 else now)
+            shown.append(now)
+    assert shown == [2.0, 4.0, 7.0, 9.0]
+    control.show_preview = False
+    now = 99.0
+    assert not previews.due
     assert not any(isinstance(e, Preview) for e in execute(plan_for(preview_every=0)))
 
 
