@@ -22,17 +22,25 @@ class Finding:
     ----------
     step
         What was looked at: ``"background"``, ``"centre"``, ``"voxel size"``, ``"noise"``,
-        ``"size"``, ``"values"``, ``"sum"``, ``"axes"`` or ``"sharpness"``.
+        ``"size"``, ``"values"``, ``"sum"``, ``"axes"``, ``"sharpness"``, ``"saturation"``,
+        ``"dark planes"``, ``"length"``, ``"sampling"`` or ``"beads"``.
     message
         One sentence for the user.
     level
         ``"ok"``: nothing was wrong; ``"repaired"``: it was, and now it is not; ``"warning"``: look
         at it.
+    undoable
+        Whether :func:`~napari_selfsup_recon.psf.prepare` can leave this step out: name it in
+        ``skip``.
+    skipped
+        Whether it was left out, because ``skip`` names it.
     """
 
     step: str
     message: str
     level: Level = "ok"
+    undoable: bool = False
+    skipped: bool = False
 
 
 def as_kernel(psf: ArrayLike) -> Kernel:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,6 +12,11 @@ from napari_selfsup_recon.core.errors import InputError
 from napari_selfsup_recon.physics.psf._centre import centre
 from napari_selfsup_recon.physics.psf._crop import crop_energy
 from napari_selfsup_recon.physics.psf._finding import Finding, Kernel, Level, as_kernel, in_words
+from napari_selfsup_recon.physics.psf._recorded import (
+    check_length,
+    check_saturation,
+    mend_dark_planes,
+)
 from napari_selfsup_recon.physics.psf._resample import resample
 from napari_selfsup_recon.physics.psf._steps import (
     clip_negative,
@@ -21,6 +26,17 @@ from napari_selfsup_recon.physics.psf._steps import (
 )
 
 LEAST_LIGHT = 0.8
+
+_LEFT = {
+    "dark planes": "Dark planes were left as they are.",
+    "background": "The background was left as it is.",
+    "centre": "The centre was left where it is.",
+    "voxel size": "The PSF was not resampled: its voxels are taken to be those of the image.",
+    "noise": "The noise around the PSF was left as it is.",
+    "size": "The PSF was not cropped.",
+}
+SKIPPABLE = tuple(_LEFT)
+"""Names of the steps that :func:`prepare` can leave out."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,12 +73,14 @@ def prepare(
     image_scale: Sequence[float] | None = None,
     background: float | None = None,
     keep: float = 0.995,
+    skip: Collection[str] = (),
 ) -> Prepared:
     """Return ``psf`` made ready for :class:`napari_selfsup_recon.Blur`, with a report.
 
-    The steps: singleton axes dropped, background subtracted, voxel size matched, noise around it
-    removed, centre moved to ``n // 2``, cropped to its light and to the image, negative values
-    clipped, divided by its sum. Preparing a prepared PSF again changes nothing.
+    The steps: singleton axes dropped, dark planes mended, background subtracted, centre moved to
+    ``n // 2``, voxel size matched, noise around it removed, negative values clipped, cropped to its
+    light and to the image, divided by its sum. Saturation and missing planes cannot be mended; they
+    are told. Preparing a prepared PSF again changes nothing.
 
     Parameters
     ----------
@@ -77,33 +95,52 @@ def prepare(
         Grey value of the PSF without light; None: read off its border.
     keep
         Share of the light that cropping must keep.
+    skip
+        Names of the steps to leave out, from :data:`SKIPPABLE`. A PSF that is larger than the image
+        is cropped all the same.
 
     Raises
     ------
     InputError
         If the PSF is empty, zero, constant, not finite, has no positive light, has other axes than
-        the image, or is so much larger than the image that less than 80 % of its light fits.
+        the image, or is so much larger than the image that less than 80 % of its light fits; or if
+        ``skip`` names something that cannot be left out.
     """
     shape = tuple(int(n) for n in image_shape)
+    left_out = {skip} if isinstance(skip, str) else set(skip)
+    if unknown := sorted(left_out - set(SKIPPABLE)):
+        raise InputError(
+            f"The step {unknown[0]!r} cannot be left out.",
+            hint=f"Choose from {', '.join(SKIPPABLE)}.",
+        )
     kernel = as_kernel(psf)
     findings: list[Finding] = []
     kernel, scale = _match_axes(kernel, shape, psf_scale, findings)
+    _tell(findings, check_saturation(kernel))
 
-    kernel, found = subtract_background(kernel, background)
-    findings.append(found)
+    def do(step: str, work: Callable[[Kernel], tuple[Kernel, Finding]]) -> None:
+        nonlocal kernel
+        done, found = work(kernel)
+        undoable = step in SKIPPABLE and not np.array_equal(done, kernel)
+        if undoable and step in left_out:
+            found = Finding(step, _LEFT[step], undoable=True, skipped=True)
+        else:
+            kernel, found = done, replace(found, undoable=undoable)
+        if step != "dark planes" or undoable:  # of which a good PSF knows nothing
+            findings.append(found)
+
+    do("dark planes", mend_dark_planes)
+    # Judged by the recorded voxels, before the noise hides in a mask or planes are added.
+    _tell(findings, check_length(subtract_background(kernel, background)[0]))
+    do("background", lambda k: subtract_background(k, background))
     # Before the noise hides in a mask, the centre is found on the recorded voxels.
-    kernel, found = centre(kernel)
-    findings.append(found)
-    kernel, found = _match_scale(kernel, scale, image_scale)
-    findings.append(found)
-    kernel, found = suppress_noise(kernel)
-    findings.append(found)
-    kernel, found = clip_negative(kernel)
-    findings.append(found)
-    kernel, found = _fit(kernel, shape, keep)
-    findings.append(found)
-    kernel, found = normalise(kernel)
-    findings.append(found)
+    do("centre", centre)
+    do("voxel size", lambda k: _match_scale(k, scale, image_scale))
+    do("noise", suppress_noise)
+    do("values", clip_negative)
+    whole = all(k <= n for k, n in zip(kernel.shape, shape, strict=True))
+    do("size" if whole else "crop to the image", lambda k: _fit(k, shape, keep))
+    do("sum", normalise)
     if kernel.max() > 0.98:
         findings.append(
             Finding(
@@ -113,6 +150,12 @@ def prepare(
             )
         )
     return Prepared(kernel, tuple(findings))
+
+
+def _tell(findings: list[Finding], found: Finding) -> None:
+    """Keep a finding that is news."""
+    if found.level != "ok":
+        findings.append(found)
 
 
 def _match_axes(
