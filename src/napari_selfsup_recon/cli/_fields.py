@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -15,6 +15,38 @@ from napari_selfsup_recon.core.registry import Entry
 from napari_selfsup_recon.runs.words import validate
 
 _PREFIX = "option:"
+_FACT = "fact:"
+
+
+def add_facts(
+    group: Any, model: type[BaseModel], what: str, names: Mapping[str, str] | None = None
+) -> None:
+    """Add a flag for each field of a model that describes ``what`` (not a method).
+
+    Parameters
+    ----------
+    group
+        Argument group.
+    model
+        Class of the options.
+    what
+        Under this name :func:`given_facts` finds them again.
+    names
+        Flags of fields that would say too little by themselves.
+    """
+    for name, field in model.model_fields.items():
+        flag = (names or {}).get(name, name)
+        _add(group, flag, field, dest=f"{_FACT}{what}:{name}")
+
+
+def given_facts(arguments: argparse.Namespace, what: str) -> dict[str, Any]:
+    """Return what the flags of :func:`add_facts` say, as it was typed."""
+    start = f"{_FACT}{what}:"
+    return {
+        key.removeprefix(start): value
+        for key, value in vars(arguments).items()
+        if key.startswith(start)
+    }
 
 
 def add_fields(parser: argparse.ArgumentParser, entries: Iterable[Entry]) -> None:
@@ -28,10 +60,10 @@ def add_fields(parser: argparse.ArgumentParser, entries: Iterable[Entry]) -> Non
                 _add(group, name, field)
 
 
-def _add(group: Any, name: str, field: FieldInfo) -> None:
+def _add(group: Any, name: str, field: FieldInfo, dest: str = "") -> None:
     flag = f"--{name.replace('_', '-')}"
     common = {
-        "dest": _PREFIX + name,
+        "dest": dest or _PREFIX + name,
         "default": argparse.SUPPRESS,
         "help": _help(field).replace("%", "%%"),
     }
@@ -75,14 +107,33 @@ def given_options(arguments: argparse.Namespace, entry: Entry, prefix: str = "")
 
 def canonical(entry: Entry, values: dict[str, Any]) -> dict[str, Any]:
     """Return ``values`` as the options model of the method reads them, JSON-safe."""
-    model = entry.load_options()
-    for key, value in values.items():
-        field = model.model_fields.get(key)
-        if value == "none" and field is not None and type(None) in get_args(field.annotation):
-            values = {**values, key: None}
-    done = validate(model, values, where=entry.label)
+    done = read_typed(entry.load_options(), values, where=entry.label)
     kept: dict[str, Any] = done.model_dump(mode="json", include=set(values))
     return kept
+
+
+def read_typed(model: type[BaseModel], values: dict[str, Any], *, where: str) -> Any:
+    """Return ``model(**values)`` from values as they were typed; none means None where it may.
+
+    Raises
+    ------
+    InputError
+        If a value is not allowed.
+    """
+    typed = {key: _typed(value, model.model_fields.get(key)) for key, value in values.items()}
+    return validate(model, typed, where=where)
+
+
+def _typed(value: Any, field: FieldInfo | None) -> Any:
+    kinds = _kinds(field.annotation) if field is not None else []
+    if value == "none" and NoneType in kinds:
+        return None
+    if isinstance(value, str) and float in kinds:
+        try:
+            return float(value)
+        except ValueError:  # for the model to complain about
+            return value
+    return value
 
 
 def _metavar(annotation: Any) -> str:

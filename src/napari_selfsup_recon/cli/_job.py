@@ -9,24 +9,26 @@ from pathlib import Path
 from typing import Any, cast
 
 from napari_selfsup_recon.cli._choice import Choice
-from napari_selfsup_recon.cli._fields import canonical, given_options
+from napari_selfsup_recon.cli._fields import canonical, given_facts, given_options, read_typed
 from napari_selfsup_recon.cli._files import Outputs, save_models
 from napari_selfsup_recon.cli._progress import Progress, interruptible
 from napari_selfsup_recon.cli._values import frames, numbers, region
 from napari_selfsup_recon.core.errors import InputError
 from napari_selfsup_recon.core.measurement import Measurement
 from napari_selfsup_recon.methods.registry import METHODS
-from napari_selfsup_recon.runs.config import RunConfig
+from napari_selfsup_recon.physics.psf.microscope import Microscope
+from napari_selfsup_recon.runs.config import NoiseChoice, RunConfig
 from napari_selfsup_recon.runs.control import Control
 from napari_selfsup_recon.runs.execute import execute
+from napari_selfsup_recon.runs.microscope import read_microscope
 from napari_selfsup_recon.runs.plan import RunPlan, resolve
 from napari_selfsup_recon.runs.result import Result
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run ``deconvolve`` or ``denoise``; return the exit code."""
-    config = _configure(arguments)
     measurement = _read(arguments) if arguments.input else None
+    config = _configure(arguments, measurement)
     if arguments.time or arguments.channel:
         if measurement is None:
             raise InputError("--time and --channel need an image.", hint="Name the input file.")
@@ -43,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
     return _execute(plan, outputs, arguments)
 
 
-def _configure(arguments: argparse.Namespace) -> RunConfig:
+def _configure(arguments: argparse.Namespace, measurement: Measurement | None) -> RunConfig:
     """Return the run that the configuration file, the flags and ``--set`` describe."""
     choice: Choice = arguments.choice
     config = choice.config
@@ -58,10 +60,15 @@ def _configure(arguments: argparse.Namespace) -> RunConfig:
             update[options] = canonical(entry, given)
     if arguments.region:
         update["region"] = region(arguments.region)
-    return config.model_copy(update=update | _physics(arguments, config))
+    if noise := given_facts(arguments, "noise"):
+        known = {} if config.noise is None else config.noise.model_dump(exclude_none=True)
+        update["noise"] = read_typed(NoiseChoice, known | noise, where="noise")
+    return config.model_copy(update=update | _physics(arguments, config, measurement))
 
 
-def _physics(arguments: argparse.Namespace, config: RunConfig) -> dict[str, Any]:
+def _physics(
+    arguments: argparse.Namespace, config: RunConfig, measurement: Measurement | None
+) -> dict[str, Any]:
     if config.task == "denoise":
         return {}
     update: dict[str, Any] = {}
@@ -70,6 +77,20 @@ def _physics(arguments: argparse.Namespace, config: RunConfig) -> dict[str, Any]
     if arguments.gaussian_fwhm:
         widths = numbers(arguments.gaussian_fwhm, "--gaussian-fwhm")
         update |= {"psf": "gaussian", "path": None, "fwhm": widths}
+    if given := given_facts(arguments, "microscope"):
+        if arguments.psf or arguments.gaussian_fwhm:
+            raise InputError(
+                "The PSF is given twice: computed from theory, and otherwise.",
+                hint="Give the flags of the microscope, or --psf, or --gaussian-fwhm.",
+            )
+        # Flags count more than the configuration, and that more than what the image says.
+        known = {} if measurement is None else read_microscope(measurement.metadata)
+        if config.physics.microscope is not None:
+            known |= config.physics.microscope.model_dump(exclude_defaults=True)
+        microscope = read_typed(Microscope, known | given, where="microscope")
+        update |= {"psf": "theory", "path": None, "fwhm": None, "microscope": microscope}
+    if arguments.psf_keep:
+        update["keep"] = tuple(step.strip() for step in arguments.psf_keep.split(","))
     if arguments.boundary:
         update["boundary"] = arguments.boundary
     if arguments.psf_as_is:

@@ -8,7 +8,13 @@ from collections.abc import Sequence
 import napari_selfsup_recon
 from napari_selfsup_recon.cli import _describe, _job
 from napari_selfsup_recon.cli._choice import Choice, choose
-from napari_selfsup_recon.cli._fields import add_fields
+from napari_selfsup_recon.cli._fields import add_facts, add_fields
+from napari_selfsup_recon.physics.psf.microscope import Microscope
+from napari_selfsup_recon.runs.config import NoiseChoice
+
+# Flags that would say too little by the name of their field.
+MICROSCOPE_FLAGS = {"kind": "microscope", "model": "light-model"}
+NOISE_FLAGS = {"gain": "noise-gain", "offset": "noise-offset"}
 
 _EPILOG = """\
 exit codes:
@@ -130,6 +136,20 @@ def _add_job(parser: argparse.ArgumentParser, choice: Choice) -> None:
         physics.add_argument(
             "--psf-as-is", action="store_true", help="do not centre, crop or normalise the PSF"
         )
+        physics.add_argument(
+            "--psf-keep",
+            metavar="STEP,...",
+            help="leave out these steps of the preparation, by the names that the report gives them"
+            " (for example centre)",
+        )
+        microscope = parser.add_argument_group(
+            "microscope",
+            "Any of these flags computes the PSF from theory, which needs the voxel size. What is\n"
+            "not given is taken from the image file where it says so.",
+        )
+        add_facts(microscope, Microscope, "microscope", MICROSCOPE_FLAGS)
+    noise = parser.add_argument_group("noise", "What is not given is estimated from the image.")
+    add_facts(noise, NoiseChoice, "noise", NOISE_FLAGS)
 
     methods = parser.add_argument_group("methods")
     methods.add_argument("--method", metavar="KEY", help="see the command methods; or none")

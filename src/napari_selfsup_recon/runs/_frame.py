@@ -55,7 +55,7 @@ def run_classical(
                     yield frame.previews.event(frame.previews.crop(event.image), event.step)
             else:
                 steps = event.index if isinstance(event, Step) and event.finished else steps
-                yield event
+                yield _of_frame(event, frame)
             if frame.control.stopping and shown is not None:
                 return Outcome(frame.index, _image(shown[0], frame), shown[1], shown[1], "stopped")
     raise JobFailedError(f"{type(method).__name__} ended without a result.")
@@ -135,7 +135,7 @@ def _train(
         for event in events:
             progress.take(event)
             if not isinstance(event, Done | Preview):
-                yield event
+                yield _of_frame(event, frame)
             if frame.control.stopping:
                 progress.reason = "stopped"
                 return
@@ -161,8 +161,13 @@ def _reconstruct(method: LearnedMethod, frame: Frame) -> Generator[Event, None, 
         for event in events:
             if isinstance(event, Done):
                 return _image(event.result, frame)
-            yield event
+            yield _of_frame(event, frame)
     raise JobFailedError(f"{type(method).__name__} ended without a result.")
+
+
+def _of_frame(event: Event, frame: Frame) -> Event:
+    """Return a stage of the method's own as one of this frame, and other events as they are."""
+    return replace(event, part=frame.part, parts=frame.parts) if isinstance(event, Stage) else event
 
 
 def _quick(method: LearnedMethod) -> LearnedMethod:

@@ -20,6 +20,7 @@ from napari_selfsup_recon.methods.base import Method
 from napari_selfsup_recon.physics.base import Physics
 from napari_selfsup_recon.physics.blur import Blur
 from napari_selfsup_recon.physics.identity import Identity
+from napari_selfsup_recon.physics.noise_estimate import NoiseEstimate
 from napari_selfsup_recon.runs._checks import doubts
 from napari_selfsup_recon.runs._frame import Frame, run_classical, run_learned
 from napari_selfsup_recon.runs._outcome import Outcome
@@ -27,7 +28,8 @@ from napari_selfsup_recon.runs._preview import Previews
 from napari_selfsup_recon.runs._provenance import provenance
 from napari_selfsup_recon.runs._window import select
 from napari_selfsup_recon.runs.control import Control
-from napari_selfsup_recon.runs.names import label_of
+from napari_selfsup_recon.runs.names import result_label
+from napari_selfsup_recon.runs.noise import noise_for
 from napari_selfsup_recon.runs.plan import RunPlan
 from napari_selfsup_recon.runs.result import Result
 
@@ -95,11 +97,13 @@ class Job:
         parts = len(self.frames) * len(self.plan.methods)
         total = getattr(options, "steps", None) or getattr(options, "iterations", None)
         yield Stage(entry.label, total if isinstance(total, int) else None, part, parts)
-        method = self._build(entry, options)
+        noise = noise_for(self.plan.config.noise, measured, self.plan.psf)
+        method = self._build(entry, options, noise)
         frame = Frame(index, measured, self.control, self._previews(), part, parts)
         run = run_learned if entry.learned else run_classical
         outcome = yield from run(method, frame, keep_model=self.keep_models)
         if outcome is not None:
+            outcome = replace(outcome, noise=noise, chosen=dict(getattr(method, "chosen", {})))
             background = getattr(options, "background", 0.0)
             where = f" (frame {list(index)})" if len(self.frames) > 1 else ""
             for doubt in doubts(
@@ -108,9 +112,9 @@ class Job:
                 yield Notice(f"{entry.label}{where}: {doubt}", "warning")
         return outcome
 
-    def _build(self, entry: Entry, options: Options) -> Method:
+    def _build(self, entry: Entry, options: Options, noise: NoiseEstimate | None) -> Method:
         kind: type[Method] = entry.load_method()
-        facts: dict[str, Any] = {}
+        facts: dict[str, Any] = {} if noise is None else {"noise": noise.model()}
         if "voxel_size" in signature(kind).parameters:
             facts["voxel_size"] = self.plan.measurement.spatial_scale
         return kind(self._physics(), options, **facts)
@@ -136,7 +140,9 @@ class Job:
                 "warning",
             )
             measurement = _up_to(measurement, reached)
-        label = f"{label_of(entry.key)} {max(o.steps for o in outcomes)}"
+        label = result_label(
+            entry.key, max(o.steps for o in outcomes), *(o.chosen for o in outcomes)
+        )
         recipe = provenance(
             self.plan, entry, options, outcomes, device=str(self.device), seconds=seconds
         )

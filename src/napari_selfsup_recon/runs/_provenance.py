@@ -24,7 +24,7 @@ def provenance(
 ) -> Provenance:
     """Return the recipe and circumstances of what ``outcomes`` were stacked to; JSON-safe.
 
-    Scores are given by frame where there are several.
+    Scores, and what was chosen automatically, are given by frame where there are several.
     """
     source = plan.measurement.describe()
     for key in ("region", "frames"):
@@ -32,14 +32,14 @@ def provenance(
     scores = {
         name + (f" {list(o.index)}" if len(outcomes) > 1 else ""): float(score)
         for o in outcomes
-        for name, score in o.scores.items()
+        for name, score in (*o.scores.items(), *_chosen(o))
         if isfinite(score)
     }
     reasons = [o.reason for o in outcomes]
     return Provenance(
         method=entry.key,
         options=options.model_dump(mode="json"),
-        physics=_physics(plan),
+        physics=_physics(plan) | _noise(plan, outcomes),
         source=source,
         steps=max(o.steps for o in outcomes),
         best_step=max(o.best_step for o in outcomes),
@@ -48,6 +48,23 @@ def provenance(
         device=device,
         seconds=round(seconds, 3),
     )
+
+
+def _chosen(outcome: Outcome) -> list[tuple[str, float]]:
+    return [(f"{name} (auto)", float(value)) for name, value in outcome.chosen.items()]
+
+
+def _noise(plan: RunPlan, outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """Return the noise that was given to the method, and which of it was known beforehand."""
+    if plan.config.noise is None or not plan.config.noise.given:
+        return {}
+    used = [
+        {"gain": o.noise.gain, "offset": o.noise.offset, "read_noise": o.noise.sigma}
+        for o in outcomes
+        if o.noise is not None
+    ]
+    given = plan.config.noise.model_dump(exclude_none=True)
+    return {"noise": {"given": given, "used": used[0] if len(used) == 1 else used}}
 
 
 def _physics(plan: RunPlan) -> dict[str, Any]:

@@ -10,11 +10,12 @@ from pydantic import ValidationError, field_validator, model_validator
 
 from napari_selfsup_recon.core.errors import FileError
 from napari_selfsup_recon.core.options import Options, option
+from napari_selfsup_recon.physics.psf.microscope import Microscope
 from napari_selfsup_recon.runs._toml import dump_toml
 from napari_selfsup_recon.runs.words import as_input_error
 
 Task = Literal["deconvolve", "denoise"]
-PsfSource = Literal["none", "gaussian", "file", "array"]
+PsfSource = Literal["none", "gaussian", "theory", "file", "array"]
 Boundary = Literal["extended", "circular", "reflect", "zero"]
 Region = tuple[tuple[int, int], ...]
 
@@ -25,8 +26,13 @@ class PhysicsChoice(Options):
     psf: PsfSource = option(
         "none",
         title="PSF",
-        description="Where the point spread function comes from: computed as a Gaussian, read from "
-        "a file, or given as an array (a layer).",
+        description="Where the point spread function comes from: computed as a Gaussian or from "
+        "the theory of a microscope, read from a file, or given as an array (a layer).",
+    )
+    microscope: Microscope | None = option(
+        None,
+        title="Microscope",
+        description="What is printed on the microscope whose PSF is computed from theory.",
     )
     path: str | None = option(
         None, title="PSF file", description="TIFF, NumPy or zarr file that holds the PSF."
@@ -50,11 +56,51 @@ class PhysicsChoice(Options):
         advanced=True,
         description="Subtract its background, centre, crop and normalise it, with a report.",
     )
+    keep: tuple[str, ...] = option(
+        (),
+        title="Left as it is",
+        advanced=True,
+        description="Steps of the preparation that are left out, by name, for example centre.",
+    )
 
     @field_validator("fwhm", mode="before")
     @classmethod
     def _one_value(cls, value: Any) -> Any:
         return (value,) if isinstance(value, int | float) else value
+
+
+class NoiseChoice(Options):
+    """What is known of the noise; what is not given is estimated from the measurement."""
+
+    gain: float | None = option(
+        None,
+        ge=0,
+        le=1e9,
+        title="Gain",
+        unit="grey values",
+        description="Grey values that one photon gives; 0 where there is no photon noise.",
+    )
+    offset: float | None = option(
+        None,
+        ge=-1e9,
+        le=1e9,
+        title="Offset",
+        unit="grey values",
+        description="Grey value that the camera gives without light.",
+    )
+    read_noise: float | None = option(
+        None,
+        ge=0,
+        le=1e9,
+        title="Read noise",
+        unit="grey values",
+        description="Standard deviation of the noise without light.",
+    )
+
+    @property
+    def given(self) -> bool:
+        """Whether anything is known."""
+        return any(value is not None for value in (self.gain, self.offset, self.read_noise))
 
 
 class RunConfig(Options):
@@ -74,13 +120,19 @@ class RunConfig(Options):
     baseline: str | None = option(
         "richardson-lucy",
         title="Baseline",
-        description="Classical method that runs first, to compare with; none when denoising.",
+        description="Classical method that runs first, to compare with; when denoising none unless "
+        "it is named.",
     )
     baseline_options: dict[str, Any] = option(
         {}, title="Baseline options", description="Options of the baseline."
     )
     physics: PhysicsChoice = option(
         PhysicsChoice(), title="Physics", description="What the instrument did."
+    )
+    noise: NoiseChoice | None = option(
+        None,
+        title="Noise",
+        description="What is known of the noise; estimated from the measurement if none.",
     )
     region: Region | None = option(
         None,

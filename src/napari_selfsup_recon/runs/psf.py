@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from napari_selfsup_recon.core.errors import InputError
 from napari_selfsup_recon.core.measurement import Measurement
+from napari_selfsup_recon.core.units import conversion
 from napari_selfsup_recon.physics import psf
-from napari_selfsup_recon.physics.psf import Finding
+from napari_selfsup_recon.physics.psf import Finding, Microscope
 from napari_selfsup_recon.runs._units import has_lengths, in_units_of
 from napari_selfsup_recon.runs.config import PhysicsChoice, RunConfig
 
 Psf = np.ndarray[Any, Any]
+
+_MOST_LIGHT = 0.9
 
 
 def choose_psf(
@@ -34,10 +38,13 @@ def choose_psf(
     if choice.psf == "none":
         raise InputError(
             "Sharpening needs a point spread function (PSF), and none is chosen.",
-            hint="Give a file, a layer or the width of a Gaussian; or choose to denoise.",
+            hint="Give a file, a layer, the microscope or the width of a Gaussian; or choose to "
+            "denoise.",
         )
     if choice.psf == "gaussian":
         return _gaussian(choice, measurement)
+    if choice.psf == "theory":
+        return _theory(choice, measurement)
     raw = _read(choice, given)
     array = np.asarray(raw.data) if isinstance(raw, Measurement) else np.asarray(raw)
     if not choice.prepare:
@@ -49,8 +56,83 @@ def choose_psf(
         image_shape=measurement.spatial_shape,
         psf_scale=in_units_of(raw, measurement) if isinstance(raw, Measurement) else None,
         image_scale=measurement.spatial_scale if sized else None,
+        skip=choice.keep,
     )
     return prepared.psf, prepared.findings
+
+
+def micrometers(measurement: Measurement) -> tuple[float, ...]:
+    """Return the voxel size in micrometers along the spatial axes.
+
+    Raises
+    ------
+    InputError
+        If it is not known.
+    """
+    lead = len(measurement.leading_shape)
+    factors = [conversion(unit, "micrometer") for unit in measurement.units[lead:]]
+    sizes = zip(measurement.spatial_scale, factors, strict=True)
+    found = tuple(scale * factor for scale, factor in sizes if factor is not None)
+    if len(found) < measurement.spatial_ndim:
+        raise InputError(
+            f"The voxel size of {measurement.name!r} is not known, and a PSF from theory needs it.",
+            hint="Enter it with its unit, or describe the PSF otherwise.",
+        )
+    return found
+
+
+@lru_cache(maxsize=4)
+def theoretical(microscope: Microscope, voxel_size: tuple[float, ...]) -> Psf:
+    """Return the PSF of ``microscope`` for voxels in micrometers; kept, and so read-only."""
+    kernel = psf.theoretical(microscope, voxel_size=voxel_size)
+    kernel.setflags(write=False)
+    return kernel
+
+
+def _theory(choice: PhysicsChoice, measurement: Measurement) -> tuple[Psf, tuple[Finding, ...]]:
+    if choice.microscope is None:
+        raise InputError(
+            "The microscope is not described.",
+            hint="Give its numerical aperture, immersion and wavelength.",
+        )
+    sizes = micrometers(measurement)
+    whole = theoretical(choice.microscope, sizes)
+    kernel, cut = _cut(whole, measurement.spatial_shape)
+    told = psf.check_sampling(choice.microscope, voxel_size=sizes)
+    return kernel, (
+        _origin(describe(choice.microscope), kernel),
+        *cut,
+        *(found for found in told if found.level != "ok"),
+    )
+
+
+def _cut(kernel: Psf, shape: tuple[int, ...]) -> tuple[Psf, tuple[Finding, ...]]:
+    """Return a PSF that reaches no further than an image of ``shape``, with the sum 1.
+
+    In a thin stack most of the light of a widefield PSF lies beyond the first and last plane: that
+    cannot be helped, and is told.
+    """
+    if all(k <= n for k, n in zip(kernel.shape, shape, strict=True)):
+        return kernel, ()
+    lengths = [min(k, n - 1 + n % 2) for k, n in zip(kernel.shape, shape, strict=True)]
+    starts = [k // 2 - n // 2 for k, n in zip(kernel.shape, lengths, strict=True)]
+    part = kernel[tuple(slice(a, a + n) for a, n in zip(starts, lengths, strict=True))]
+    share = float(part.sum())
+    voxels = " x ".join(map(str, lengths))
+    found = Finding(
+        "size",
+        f"It is cut to what the image holds ({voxels} voxels, {share:.0%} of its light).",
+        "repaired" if share > _MOST_LIGHT else "warning",
+    )
+    return part / share, (found,)
+
+
+def describe(microscope: Microscope) -> str:
+    """Return for example ``"confocal, NA 1.2, immersion 1.33, 520 nm"``."""
+    return (
+        f"{microscope.kind}, NA {microscope.numerical_aperture:g}, immersion "
+        f"{microscope.immersion_index:g}, {microscope.wavelength:g} nm"
+    )
 
 
 def _gaussian(choice: PhysicsChoice, measurement: Measurement) -> tuple[Psf, tuple[Finding, ...]]:
@@ -67,13 +149,22 @@ def _gaussian(choice: PhysicsChoice, measurement: Measurement) -> tuple[Psf, tup
         )
     widths = choice.fwhm * (ndim if len(choice.fwhm) == 1 else 1)
     kernel = psf.gaussian(widths, scale=measurement.spatial_scale)
-    if any(k > n for k, n in zip(kernel.shape, measurement.spatial_shape, strict=True)):
-        prepared = psf.prepare(kernel, image_shape=measurement.spatial_shape)
-        return prepared.psf, prepared.findings
-    unit = measurement.units[-1]
     sizes = " x ".join(f"{width:g}" for width in widths)
+    return _fitted(kernel, measurement, f"Gaussian of {sizes} {measurement.units[-1]}")
+
+
+def _fitted(kernel: Psf, measurement: Measurement, what: str) -> tuple[Psf, tuple[Finding, ...]]:
+    """Return a computed PSF, cropped where the image is smaller, and what it is."""
+    made = _origin(what, kernel)
+    if all(k <= n for k, n in zip(kernel.shape, measurement.spatial_shape, strict=True)):
+        return kernel, (made,)
+    prepared = psf.prepare(kernel, image_shape=measurement.spatial_shape)
+    return prepared.psf, (made, *(found for found in prepared.findings if found.level != "ok"))
+
+
+def _origin(what: str, kernel: Psf) -> Finding:
     voxels = " x ".join(map(str, kernel.shape))
-    return kernel, (Finding("size", f"Gaussian of {sizes} {unit}, {voxels} voxels."),)
+    return Finding("origin", f"{what[:1].upper()}{what[1:]}; {voxels} voxels.")
 
 
 def _as_it_is(raw: Psf, measurement: Measurement) -> Psf:
