@@ -26,5 +26,25 @@ METHODS = Registry(
             method=f"{_HERE}.richardson_lucy.method:RichardsonLucy",
             options=f"{_HERE}.richardson_lucy.options:RichardsonLucyOptions",
         ),
+        Entry(
+            key="total-variation",
+            label="Total variation",
+            summary="Sharp edges and even surfaces, in seconds to minutes; finds its own strength.",
+            needs="A PSF to sharpen; nothing to denoise.",
+            tasks=("deconvolve", "denoise"),
+            learned=False,
+            method=f"{_HERE}.total_variation.method:TotalVariation",
+            options=f"{_HERE}.total_variation.options:TotalVariationOptions",
+        ),
+        Entry(
+            key="wiener",
+            label="Wiener filter",
+            summary="The fastest, at once; linear, so that noise and ringing stay in.",
+            needs="A PSF.",
+            tasks=("deconvolve",),
+            learned=False,
+            method=f"{_HERE}.wiener.method:Wiener",
+            options=f"{_HERE}.wiener.options:WienerOptions",
+        ),
     )
 )

@@ -1,0 +1,1 @@
+"""Deconvolution and denoising by total variation."""

@@ -1,0 +1,47 @@
+"""What is known of a measurement before its image is sought."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from napari_selfsup_recon.core.measurement import Region
+from napari_selfsup_recon.physics.noise_estimate import NoiseEstimate
+
+# No standard deviation is below this part of the largest one.
+_LEAST = 1e-3
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """A measurement and its noise; tensors of ``measurement_shape``.
+
+    Attributes
+    ----------
+    y
+        Values as recorded.
+    level
+        About their mean: that of the pixels around each pixel.
+    wrong
+        Boolean, single pixels that say nothing.
+    noise
+        Of the values.
+    """
+
+    y: Tensor
+    level: Tensor
+    wrong: Tensor
+    noise: NoiseEstimate
+
+    def sigma(self) -> Tensor:
+        """Return the standard deviation of the noise, that of one photon at least."""
+        sigma = self.noise.deviation(self.level)
+        least = max(self.noise.gain, _LEAST * float(sigma.max()))
+        return sigma.clamp_min_(least) if least > 0 else torch.ones_like(sigma)
+
+    def window(self, region: Region) -> Measured:
+        """Return a part of it."""
+        y, level, wrong = (t[region].contiguous() for t in (self.y, self.level, self.wrong))
+        return Measured(y, level, wrong, self.noise)

@@ -1,0 +1,273 @@
+"""Total variation: sharp edges and even surfaces."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import replace
+from time import perf_counter
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from napari_selfsup_recon.core.errors import InputError
+from napari_selfsup_recon.core.events import Done, Event, Notice, Preview, Stage, Step
+from napari_selfsup_recon.core.measurement import FloatImage
+from napari_selfsup_recon.core.options import Options
+from napari_selfsup_recon.core.random import torch_generator
+from napari_selfsup_recon.methods._voxels import checked_voxel
+from napari_selfsup_recon.methods.base import ClassicalMethod, as_tensor
+from napari_selfsup_recon.methods.total_variation._choice import START, best_weight, busiest
+from napari_selfsup_recon.methods.total_variation._data import Data
+from napari_selfsup_recon.methods.total_variation._measured import Measured
+from napari_selfsup_recon.methods.total_variation._solver import Solver, operator_norm
+from napari_selfsup_recon.methods.total_variation.options import TotalVariationOptions
+from napari_selfsup_recon.physics.base import Physics
+from napari_selfsup_recon.physics.neighbours import surroundings
+from napari_selfsup_recon.physics.noise import Noise
+from napari_selfsup_recon.physics.outliers import repair_outliers
+from napari_selfsup_recon.training.device import memory_guard, pick_device
+
+_EVENT_EVERY = 0.2
+_PREVIEW_EVERY = 1.0
+_WATCH_EVERY = 5
+# The image stands still when a step changes it by so little of the contrast.
+_STILL = 2e-4
+_STILL_ENOUGH = 5e-4
+_HELD_OUT = 0.1
+
+
+class TotalVariation(ClassicalMethod):
+    r"""Deconvolve or denoise by total variation.
+
+    .. math:: \min_{0 \le x \le h} \; \sum_i \rho\!\left(\frac{(A x + b)_i - y_i}{\sigma_i}\right)
+              + \frac{\lambda \|A\|}{\bar\sigma} \sum_j |\nabla x|_j
+
+    It keeps edges sharp and surfaces even. The data term is robust and knows the noise: residuals
+    count in units of the standard deviation at each grey value, large ones only linearly, values
+    that the detector cut off say only that they lay beyond, and single wrong pixels say nothing.
+    The weight is in units of the noise, so it does not depend on the scale of the grey values; by
+    default it is the one that predicts pixels that were left out best.
+
+    Parameters
+    ----------
+    physics
+        Any linear operator. What lies beyond the edge of the measurement is part of the image where
+        the physics says so.
+    options
+        :class:`TotalVariationOptions`.
+    noise
+        Noise of the measurement; None: estimated.
+    voxel_size
+        Voxel size an axis, in any common unit: differences along an axis count per length, in units
+        of the smallest voxel side. None: all the same.
+
+    Attributes
+    ----------
+    weight
+        The weight that was used last.
+    scores
+        Held-out score of each weight that was tried last.
+
+    Raises
+    ------
+    InputError
+        If the voxel size does not fit the physics, or the maximum is not above the background.
+
+    References
+    ----------
+    Rudin, Osher and Fatemi, Physica D 60 (1992). Chambolle and Pock, J. Math. Imaging Vis. 40
+    (2011). Over-relaxation: Condat, J. Optim. Theory Appl. 158 (2013). Censored values: Tobin,
+    Econometrica 26 (1958).
+    """
+
+    key: ClassVar[str] = "total-variation"
+    options_type: ClassVar[type[Options]] = TotalVariationOptions
+    options: TotalVariationOptions
+
+    def __init__(
+        self,
+        physics: Physics,
+        options: TotalVariationOptions | None = None,
+        *,
+        noise: Noise | None = None,
+        voxel_size: Sequence[float] | None = None,
+    ) -> None:
+        super().__init__(physics, options, noise=noise)
+        self.voxel_size = checked_voxel(voxel_size, len(physics.image_shape))
+        self.weight: float | None = None
+        self.scores: dict[float, float] = {}
+        highest = self.options.maximum
+        if highest is not None and highest <= self.options.background:
+            raise InputError(
+                f"The maximum {highest:g} is not above the background {self.options.background:g}.",
+                hint="Give a larger maximum or a smaller background.",
+            )
+
+    def run(self, y: Any) -> Iterator[Event]:
+        """Reconstruct one measurement.
+
+        Parameters
+        ----------
+        y
+            NumPy array or tensor of ``measurement_shape`` (leading axes of length 1 are fine).
+
+        Yields
+        ------
+        Event
+            A ``Notice`` about wrong pixels that were left out. Where the weight is chosen a
+            ``Stage`` of that name, with a ``Step`` for each weight (its score in ``details``) and a
+            ``Notice`` of the choice. Then the ``Stage`` of the reconstruction with a ``Step`` after
+            each iteration (its ``details["change"]`` is the change relative to the contrast) and a
+            ``Preview`` about once a second. Within longer steps an event every 0.2 s or so
+            (``finished=False``). Last ``Done`` with the result, float32 NumPy.
+
+        Raises
+        ------
+        InputError
+            If the shape does not fit the physics, values are not finite, there is more than one
+            measurement, or the background is above all of it.
+        """
+        items = as_tensor(y, len(self.physics.measurement_shape))
+        if len(items) != 1:
+            raise InputError(
+                f"One measurement is expected, but {len(items)} were given.",
+                hint="Use reconstruct(y), which takes any number.",
+            )
+        with memory_guard(pick_device(self.options.device)):
+            yield from self._events(items)
+
+    def _estimate(self, y: Tensor) -> Tensor:
+        with memory_guard(pick_device(self.options.device)):
+            for event in self._events(y, show=False):
+                if isinstance(event, Done):
+                    return torch.from_numpy(event.result)[None, None].to(y.device)
+        raise AssertionError("The work ended without a result.")
+
+    def _events(self, y: Tensor, *, show: bool = True) -> Iterator[Event]:
+        """Yield the events of one measurement ``(1, 1, *measurement_shape)``."""
+        options = self.options
+        measured = self._measured(y)
+        if measured.noise.outliers:
+            share = measured.noise.outliers
+            yield Notice(f"{share:.2%} of the pixels were left out (hot, dead or hit).")
+        work: Solver | None = None
+        if options.weight == "auto":
+            yield Stage("Choosing the weight")
+            work = yield from self._choose(measured)
+            yield Notice(f"Weight {self.weight:.2g}, the best for {_HELD_OUT:.0%} left-out pixels.")
+        else:
+            self.weight, self.scores = options.weight, {}
+        if work is None:
+            work = self._begin(self.physics, measured, self.weight)
+        yield Stage("Total variation", options.iterations)
+        yield from self._finish(work, show=show)
+
+    def _measured(self, y: Tensor) -> Measured:
+        """Return the measurement with what is known of it, on the device of the work."""
+        options, physics = self.options, self.physics
+        given = tuple(y.shape[2:])
+        if given != physics.measurement_shape:
+            raise InputError(
+                f"The measurement has shape {given}, the physics is for "
+                f"{physics.measurement_shape}.",
+                hint="Build the physics for the shape of the measurement.",
+            )
+        if options.background > 0 and not bool((y > options.background).any()):
+            raise InputError(
+                f"The background {options.background:g} is above every voxel of the measurement.",
+                hint="Give a smaller background.",
+            )
+        y = y.to(torch.float32)
+        noise = self._noise_of(y)
+        psf = self._psf if options.repair else None
+        repaired = repair_outliers(y, psf, noise=noise)
+        level = surroundings(repaired.values)
+        device = pick_device(options.device)
+        return Measured(
+            *(t[0, 0].to(device) for t in (y, level, repaired.wrong)),
+            noise=replace(noise, outliers=repaired.share),
+        )
+
+    def _begin(self, physics: Physics, measured: Measured, weight: float) -> Solver:
+        options = self.options
+        robust = options.data == "robust" and not measured.noise.coarse
+        data = Data(measured, background=options.background, robust=robust)
+        norm = operator_norm(physics, data.y)
+        if not norm > 0:
+            raise InputError("The physics maps every image to zero.", hint="Check the physics.")
+        highest = options.maximum
+        return Solver(
+            physics,
+            data,
+            norm=norm,
+            weight=weight,
+            limits=(
+                0.0 if options.positive else None,
+                None if highest is None else (highest - options.background) / data.unit,
+            ),
+            scales=[min(self.voxel_size) / side for side in self.voxel_size],
+        )
+
+    def _choose(self, measured: Measured) -> Generator[Event, None, Solver | None]:
+        """Set the weight; return the solver if it worked on the whole measurement."""
+        physics = self.physics
+        region = busiest(measured.level)
+        if region is not None:
+            try:
+                physics = physics.restrict(region)
+            except InputError:  # this instrument can only be taken whole
+                region = None
+        part = measured if region is None else measured.window(region)
+        work = self._begin(physics, part, START)
+        hidden = torch.rand(part.y.shape, generator=torch_generator("held out")) < _HELD_OUT
+        work.data.hide(hidden.to(part.y.device))
+        self.scores = {}
+        spoken = perf_counter()
+
+        def score_at(weight: float) -> Generator[Event, None, float]:
+            nonlocal spoken
+            work.reweigh(weight)
+            most = work.count + self.options.iterations
+            while work.count < most and work.change > _STILL_ENOUGH:
+                for _ in work.step(watch=(work.count + 1) % _WATCH_EVERY == 0):
+                    if perf_counter() - spoken > _EVENT_EVERY:
+                        yield Step(work.count, most, finished=False)
+                        spoken = perf_counter()
+            score = self.scores[weight] = work.data.score(work.expected)
+            yield Step(work.count, most, details={"weight": weight, "score": score})
+            return score
+
+        self.weight = yield from best_weight(score_at)
+        if region is not None:
+            return None
+        work.data.show()
+        work.reweigh(self.weight)
+        return work
+
+    def _finish(self, work: Solver, *, show: bool) -> Iterator[Event]:
+        """Iterate until the image stands still; the last event is ``Done``."""
+        total = self.options.iterations
+        first = work.count
+        began = spoken = perf_counter()
+        shown = float("-inf")
+        while work.count - first < total and work.change > _STILL:
+            for _ in work.step(watch=(work.count + 1) % _WATCH_EVERY == 0):
+                if perf_counter() - spoken > _EVENT_EVERY:
+                    yield Step(work.count - first, total, finished=False)
+                    spoken = perf_counter()
+            done = work.count - first
+            left = (perf_counter() - began) / done * (total - done)
+            yield Step(done, total, seconds_left=left, details={"change": work.change})
+            spoken = perf_counter()
+            if show and spoken - shown >= _PREVIEW_EVERY:
+                yield Preview(self._image(work), done)
+                shown = perf_counter()
+        reason = "converged" if work.change <= _STILL else "finished"
+        yield Done(self._image(work), work.count - first, reason)
+
+    def _image(self, work: Solver) -> FloatImage:
+        seen = self.physics.field_of_view(work.estimate[None, None])[0, 0]
+        image = seen.mul(work.data.unit).add_(self.options.background)
+        return np.array(image.cpu().numpy(), dtype=np.float32, order="C")

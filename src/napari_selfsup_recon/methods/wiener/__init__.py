@@ -1,0 +1,1 @@
+"""Wiener deconvolution."""
