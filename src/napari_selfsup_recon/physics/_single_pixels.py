@@ -7,13 +7,24 @@ from typing import Any
 import numpy as np
 import torch
 from scipy.ndimage import median_filter
+from scipy.signal import fftconvolve
 from torch import Tensor
 
 _SIDE = 5
+_RING = 3
+_NEXT = 1.75
+# In limits: where every wrong pixel is found.
+_SURE_FROM, _SURE_TO = 1.25, 2.5
+_MOST_HIDDEN = 5.0
 
 
 def find_outliers(
-    y: Tensor, sigma: Tensor, psf: np.ndarray[Any, Any] | None, *, limit: float = 3.5
+    y: Tensor,
+    sigma: Tensor,
+    psf: np.ndarray[Any, Any] | None,
+    *,
+    limit: float = 3.5,
+    apart: float = 0.0,
 ) -> Tensor:
     r"""Return where single pixels are wrong (boolean, shape of ``y``).
 
@@ -37,6 +48,10 @@ def find_outliers(
         Of the blur; None without.
     limit
         In standard deviations.
+    apart
+        How many times further from what its neighbours say than the median of the pixels two and
+        three steps away a wrong pixel must lie. Structure that is no point is told badly by its
+        neighbours, but not at one pixel alone.
     """
     wrong = torch.zeros(y.shape, dtype=torch.bool, device=y.device)
     plane = None if psf is None else _in_plane(psf)
@@ -64,6 +79,9 @@ def find_outliers(
         unexplained = np.abs(values[far] - told)
         away = np.abs(values - middle)[far]
         kept = unexplained > np.maximum(told_limit * deviation[far], 0.5 * away)
+        if apart and kept.any():
+            rows, columns = rows[kept], columns[kept]
+            kept = _stands_alone(values, plane, lever, float(others.mean()), rows, columns, apart)
         mask = np.zeros(values.shape, bool)
         mask[rows[kept], columns[kept]] = True
         wrong.view(flat.shape)[index] = torch.from_numpy(mask).to(y.device)
@@ -93,6 +111,76 @@ def _told(
             c = np.clip(columns + dj, 0, values.shape[1] - 1)
             told += (1 / (plane.size - 1) + lever * (plane[i, j] - mean)) * values[r, c]
     return told
+
+
+def _stands_alone(
+    values: np.ndarray[Any, Any],
+    plane: np.ndarray[Any, Any],
+    lever: float,
+    mean: float,
+    rows: np.ndarray[Any, Any],
+    columns: np.ndarray[Any, Any],
+    apart: float,
+) -> np.ndarray[Any, Any]:
+    """Return which of the given pixels misfit their neighbours far more than those do theirs.
+
+    Without the pixel, that is: with what is told in its place, the misfit of the 8 next to it must
+    be small (one of them may be wrong, too), and in the middle so must that of those further out.
+    """
+    weights = 1 / (plane.size - 1) + lever * (plane - mean)
+    weights[tuple(n // 2 for n in plane.shape)] = 0.0
+    # The ring around every pixel needs the misfit of a border as well.
+    before = [(n // 2 + _RING, n - 1 - n // 2 + _RING) for n in plane.shape]
+    wide = np.pad(values.astype(np.float64), before, mode="edge")
+    told = fftconvolve(wide, weights[::-1, ::-1], mode="valid")
+    misfit = np.pad(values, _RING, mode="edge") - told
+    own = misfit[rows + _RING, columns + _RING]
+    near, far = [], []
+    for i in range(-_RING, _RING + 1):
+        for j in range(-_RING, _RING + 1):
+            there = misfit[rows + _RING + i, columns + _RING + j]
+            if max(abs(i), abs(j)) > 1:
+                far.append(np.abs(there))
+            elif i or j:
+                near.append(np.abs(there + _weight(weights, -i, -j) * own))
+    next_to = np.partition(near, -2, axis=0)[-2]
+    bound = np.maximum(_NEXT * next_to, apart * np.median(far, axis=0))
+    alone: np.ndarray[Any, Any] = np.abs(own) > bound
+    return alone
+
+
+def _weight(weights: np.ndarray[Any, Any], i: int, j: int) -> float:
+    row, column = weights.shape[0] // 2 + i, weights.shape[1] // 2 + j
+    inside = 0 <= row < weights.shape[0] and 0 <= column < weights.shape[1]
+    return float(weights[row, column]) if inside else 0.0
+
+
+def outlier_share(y: Tensor, level: Tensor, wrong: Tensor, bound: Tensor) -> float:
+    """Return the share of wrong pixels, those that lie within the noise included.
+
+    Wrong pixels of any grey value are as likely below the bound as just above it: the density that
+    is found somewhat above is taken for that below.
+
+    Parameters
+    ----------
+    y, level, wrong, bound
+        Measurement, what its surroundings say, what was found, and how far from the surroundings a
+        pixel is called wrong, of one shape.
+    """
+    away, own = (y - level)[wrong], bound[wrong]
+    found = float(wrong.sum())
+    total = 0.0
+    for side, end in ((1.0, float(y.max())), (-1.0, float(y.min()))):
+        room = (side * (end - level)).clamp_min(0)
+        window = ((_SURE_TO * bound).minimum(room) - _SURE_FROM * bound).clamp_min(0).sum()
+        hidden = (_SURE_FROM * bound).minimum(room).sum()
+        far = side * away / own
+        above = float((far >= _SURE_FROM).sum())
+        counted = float(((far >= _SURE_FROM) & (far < _SURE_TO)).sum())
+        total += above
+        if counted and float(window) > 0:
+            total += counted * float(hidden / window)
+    return min(max(found, total), _MOST_HIDDEN * found) / y.numel()
 
 
 def _in_plane(psf: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

@@ -6,18 +6,20 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from napari_selfsup_recon.physics._single_pixels import find_outliers
-from napari_selfsup_recon.physics.neighbours import fill, surroundings
+from napari_selfsup_recon.physics.neighbours import fill
 from napari_selfsup_recon.physics.noise import Noise
-from napari_selfsup_recon.physics.noise_estimate import NoiseEstimate, as_items, estimate_noise
+from napari_selfsup_recon.physics.noise_estimate import (
+    LIMIT,
+    NoiseEstimate,
+    as_items,
+    estimate_noise,
+    wrong_pixels,
+)
 
 __all__ = ["Repaired", "find_outliers", "repair_outliers"]
-
-# Wrong pixels are searched again with their neighbours repaired: pairs hide each other.
-_LIMIT = 4.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +46,7 @@ def repair_outliers(
     psf: np.ndarray[Any, Any] | None,
     *,
     noise: NoiseEstimate | Noise | None = None,
-    limit: float = _LIMIT,
+    limit: float = LIMIT,
 ) -> Repaired:
     """Replace single wrong pixels by the mean of the right ones around them.
 
@@ -64,10 +66,7 @@ def repair_outliers(
         noise = estimate_noise(items)
     elif isinstance(noise, Noise):
         noise = estimate_noise(items).known(noise)
-    if noise.coarse or psf is None:
-        wrong = torch.zeros(items.shape, dtype=torch.bool, device=items.device)
-    else:
-        wrong = find_outliers(items, noise.deviation(surroundings(items)), psf, limit=limit)
+    wrong = wrong_pixels(items, noise, psf, limit=limit)
     values = fill(items, wrong) if bool(wrong.any()) else items.clone()
     share = float(wrong.float().mean())
     if isinstance(y, Tensor):
