@@ -151,3 +151,17 @@ def test_npz_that_claims_too_much(tmp_path: Path) -> None:
         archive.writestr("a.npy", claiming((10**7, 10**7)))
     with pytest.raises(FileError, match="too short"):
         read(tmp_path / "bomb.npz")
+
+
+def test_guessed_axes_are_noted_until_they_are_written(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.zeros((3, 4, 5)))
+    np.savez(tmp_path / "b.npz", np.zeros((2, 1, 3, 4, 5)))
+    stack = read(tmp_path / "a.npy")
+    (note,) = stack.metadata["notes"]
+    assert "z (3 long)" in note
+    (note,) = read(tmp_path / "b.npz").metadata["notes"]
+    assert "t (2 long), z (3 long)" in note
+    np.save(tmp_path / "flat.npy", np.zeros((4, 5)))
+    assert "notes" not in read(tmp_path / "flat.npy").metadata
+    for name in ("c.npy", "c.tif", "c.zarr"):
+        assert "notes" not in read(write(tmp_path / name, stack)).metadata, name

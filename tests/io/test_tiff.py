@@ -155,6 +155,17 @@ def test_unnamed_axes_are_guessed(
     image = read(saved(tmp_path / "plain.tif", data))
     assert image.axes == axes
     np.testing.assert_array_equal(image.data, data.reshape(image.shape))
+    notes = image.metadata.get("notes", [])
+    assert len(notes) == (len(axes) > 2)
+    for axis, n in zip(axes[:-2], image.shape, strict=False):
+        assert f"{axis} ({n} long)" in notes[0]
+
+
+def test_named_axes_are_not_noted(tmp_path: Path) -> None:
+    data = np.zeros((5, 6, 7), dtype=np.uint8)
+    for facts in ({"imagej": True}, {"ome": True}):
+        path = saved(tmp_path / "a.tif", data, metadata={"axes": "ZYX"}, **facts)
+        assert "notes" not in read(path).metadata
 
 
 @pytest.mark.parametrize("compression", ["zlib", "lzma"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +11,7 @@ import pytest
 import zarr
 
 from napari_selfsup_recon.core.errors import FileError
-from napari_selfsup_recon.core.measurement import Measurement
-from napari_selfsup_recon.io import read, write
+from napari_selfsup_recon.io import read
 
 DATA = np.arange(2 * 3 * 4 * 8 * 8, dtype=np.uint16).reshape(2, 3, 4, 8, 8)
 
@@ -130,27 +128,6 @@ def test_dimension_names_are_used(tmp_path: Path) -> None:
     np.testing.assert_array_equal(np.asarray(image.data), DATA[0].swapaxes(0, 1))
 
 
-def test_ours_is_valid_ome_zarr(tmp_path: Path) -> None:
-    measurement = Measurement(
-        DATA.astype(np.float32),
-        scale=(2.5, 1, 0.5, 0.1, 0.1),
-        units=("second", "pixel", "micrometer", "micrometer", "micrometer"),
-        translate=(0, 0, 1, 2, 3),
-    )
-    path = write(tmp_path / "a.ome.zarr", measurement)
-    ome = json.loads((path / "zarr.json").read_text())["attributes"]["ome"]
-    assert ome["version"] == "0.5"
-    (image,) = ome["multiscales"]
-    assert [a["name"] for a in image["axes"]] == list("tczyx")
-    assert [a["type"] for a in image["axes"]] == ["time", "channel", "space", "space", "space"]
-    assert "unit" not in image["axes"][1]
-    (dataset,) = image["datasets"]
-    kinds = [t["type"] for t in dataset["coordinateTransformations"]]
-    assert kinds == ["scale", "translation"]
-    inner = json.loads((path / dataset["path"] / "zarr.json").read_text())
-    assert inner["dimension_names"] == list("tczyx")
-
-
 def test_reading_is_lazy(tmp_path: Path) -> None:
     path = tmp_path / "huge.zarr"
     zarr.create_array(str(path), shape=(10**5, 10**5, 10**5), chunks=(8, 64, 64), dtype="u2")
@@ -160,40 +137,128 @@ def test_reading_is_lazy(tmp_path: Path) -> None:
     assert len(image.describe()["fingerprint"]) == 16
 
 
-@pytest.mark.parametrize(
-    ("change", "word"),
-    [
-        (lambda g: g.attrs.update({"multiscales": []}), "damaged"),
-        (lambda g: g.attrs.update({"multiscales": [{"datasets": [{"path": "no"}]}]}), "damaged"),
-        (lambda g: g.attrs.update({"multiscales": [{"datasets": [{}]}]}), "damaged"),
-        (lambda g: g.attrs.update({"multiscales": 7}), "damaged"),
-    ],
-)
-def test_broken_descriptions(change: Any, word: str, tmp_path: Path) -> None:
-    group = zarr.open_group(str(tmp_path / "a.zarr"), mode="w", zarr_format=2)
-    group.create_array("0", data=DATA)
-    change(group)
-    with pytest.raises(FileError, match=word):
-        read(tmp_path / "a.zarr")
+SCALE = {"type": "scale", "scale": [1, 0.2, 0.1]}
 
 
-def test_bad_stores(tmp_path: Path) -> None:
-    (tmp_path / "empty.zarr").mkdir()
-    with pytest.raises(FileError, match="without zarr data"):
-        read(tmp_path / "empty.zarr")
-    (tmp_path / "text.zarr").mkdir()
-    (tmp_path / "text.zarr" / "zarr.json").write_text("not json")
+def described(path: Path, version: str = "0.5", **image: Any) -> Path:
+    """One array of three axes under a description of which parts are given."""
+    group = zarr.open_group(str(path), mode="w", zarr_format=3 if version == "0.5" else 2)
+    group.create_array("0", data=DATA[0, 0])
+    axes = [{"name": a, "type": "space", "unit": "micrometer"} for a in "zyx"]
+    datasets = [{"path": "0", "coordinateTransformations": [SCALE]}]
+    whole = {"multiscales": [{"axes": axes, "datasets": datasets, **image}]}
+    group.attrs.update({"ome": {"version": version, **whole}} if version == "0.5" else whole)
+    return path
+
+
+def test_types_tell_what_axes_are_where_names_do_not(tmp_path: Path) -> None:
+    axes = [
+        {"name": "frames", "type": "time", "unit": "s"},
+        {"name": "row", "type": "space", "unit": "um"},
+        {"name": "column", "type": "space", "unit": "nm"},
+    ]
+    image = read(described(tmp_path / "a.zarr", axes=axes))
+    assert image.axes == ("t", "y", "x")
+    assert image.units == ("second", "micrometer", "nanometer")
+    axes[0] = {"name": "wavelength", "type": "channel"}
+    assert read(described(tmp_path / "a.zarr", axes=axes)).axes == ("c", "y", "x")
+    axes[0] = {"name": "angle"}
+    assert read(described(tmp_path / "a.zarr", axes=axes)).axes == ("angle", "y", "x")
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_transformations_are_applied_in_order(version: str, tmp_path: Path) -> None:
+    datasets = [
+        {
+            "path": "0",
+            "coordinateTransformations": [
+                SCALE,
+                {"type": "translation", "translation": [1, 2, 3]},
+            ],
+        }
+    ]
+    outer = [
+        {"type": "identity"},
+        {"type": "scale", "scale": [2, 3, 4]},
+        {"type": "translation", "translation": [10, 0, 0]},
+    ]
+    path = described(
+        tmp_path / "a.zarr", version, datasets=datasets, coordinateTransformations=outer
+    )
+    image = read(path)
+    assert image.scale == pytest.approx((2, 0.6, 0.4))
+    assert image.translate == pytest.approx((12, 6, 12))
+
+
+def test_before_transformations_a_level_is_measured_by_its_shape(tmp_path: Path) -> None:
+    path = ngff(tmp_path / "a.zarr", "0.3", DATA[..., :7, :])
+    assert read(path).scale == (1, 1, 1, 1, 1)
+    half = read(path, level=1)
+    assert half.scale == (1, 1, 1, 7 / 4, 2)
+    assert set(half.units) == {"pixel"}
+
+
+def test_names_of_channels(tmp_path: Path) -> None:
+    path = ngff(tmp_path / "a.zarr", "0.4")
+    group = zarr.open_group(str(path), mode="r+")
+    for labels, wanted in (
+        (["a", "b", "c"], ["a", "b", "c"]),
+        (["a", "b"], None),
+        (["a", "b", 3], None),
+    ):
+        group.attrs["omero"] = {"channels": [{"label": label} for label in labels]}
+        assert read(path).metadata.get("channels") == wanted
+    for omero in (7, {"channels": "abc"}, {"channels": [1, 2, 3]}):
+        group.attrs["omero"] = omero
+        assert "channels" not in read(path).metadata
+
+
+def test_wells_and_series(tmp_path: Path) -> None:
+    plate = tmp_path / "plate.zarr"
+    zarr.open_group(str(plate), mode="w").attrs["ome"] = {"plate": {}}
+    well = zarr.open_group(str(plate / "A" / "1"), mode="w")
+    well.attrs["ome"] = {"well": {"images": [{"path": "0"}, {"path": "field2"}]}}
+    ngff(plate / "A" / "1" / "0", "0.5")
+    ngff(plate / "A" / "1" / "field2", "0.5", DATA + 1)
+    assert int(read(plate / "A" / "1", scene=1).data[0, 0, 0, 0, 0]) == 1
+    with pytest.raises(FileError, match="2 image") as caught:
+        read(plate / "A" / "1", scene=-1)
+    assert "0 to 1" in caught.value.hint
+    series = tmp_path / "series.zarr"
+    zarr.open_group(str(series), mode="w").attrs["ome"] = {"bioformats2raw.layout": 3}
+    ngff(series / "0", "0.5")
+    ngff(series / "1", "0.5", DATA + 1)
+    zarr.open_group(str(series / "OME"), mode="w").attrs["ome"] = {"series": ["1", "0"]}
+    assert int(read(series, scene=0).data[0, 0, 0, 0, 0]) == 1
+    zarr.open_group(str(series / "OME"), mode="w").attrs["ome"] = {"series": ["1", 0]}
+    with pytest.raises(FileError, match="no path"):
+        read(series)
+    zarr.open_group(str(series / "OME"), mode="w").attrs["ome"] = {"series": ["../../other"]}
     with pytest.raises(FileError, match="damaged"):
-        read(tmp_path / "text.zarr")
-    zarr.create_array(str(tmp_path / "line.zarr"), data=np.arange(5))
-    with pytest.raises(FileError, match="no image"):
-        read(tmp_path / "line.zarr")
-    zarr.create_array(str(tmp_path / "c.zarr"), data=np.eye(4, dtype=np.complex64))
-    with pytest.raises(FileError, match="complex64"):
-        read(tmp_path / "c.zarr")
+        read(series)
 
 
-def test_a_giant_chunk_is_refused(tmp_path: Path) -> None:
-    zarr.create_array(str(tmp_path / "a.zarr"), shape=(10**7,) * 2, chunks=(10**7,) * 2, dtype="f8")
-    with pytest.raises(FileError, match="memory"):
-        read(tmp_path / "a.zarr")
+def test_sizes_that_make_no_sense_are_unknown(tmp_path: Path) -> None:
+    steps = [{"type": "scale", "scale": [0, -1, 0.5]}]
+    image = read(
+        described(tmp_path / "a.zarr", datasets=[{"path": "0", "coordinateTransformations": steps}])
+    )
+    assert image.scale == (1, 1, 0.5)
+    assert image.units == ("pixel", "pixel", "micrometer")
+
+
+def test_plain_arrays_have_one_resolution(tmp_path: Path) -> None:
+    zarr.create_array(str(tmp_path / "a.zarr"), data=DATA[0, 0])
+    for choice in ({"level": 1}, {"scene": 1}):
+        with pytest.raises(FileError, match="one resolution"):
+            read(tmp_path / "a.zarr", **choice)
+
+
+def test_axes_without_names_are_noted(tmp_path: Path) -> None:
+    zarr.create_array(str(tmp_path / "a.zarr"), data=DATA[0, 0])
+    (note,) = read(tmp_path / "a.zarr").metadata["notes"]
+    assert "z (4 long)" in note
+    zarr.create_array(str(tmp_path / "b.zarr"), data=DATA[0, 0], dimension_names=["t", "y", "x"])
+    zarr.create_array(str(tmp_path / "c.zarr"), data=DATA[0, 0, 0])
+    assert "notes" not in read(tmp_path / "b.zarr").metadata
+    assert "notes" not in read(tmp_path / "c.zarr").metadata

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from napari_selfsup_recon.core.units import PIXEL, canonical_unit
 
 JSON_LIMIT = 16 * 2**20  # bytes
 SLAB = 32  # planes
+NOTES = "notes"  # key of what had to be guessed, in the metadata of a measurement
 
 
 def stem(path: Path) -> str:
@@ -38,6 +39,7 @@ def arrange(
     translate: Mapping[str, object] | None = None,
     name: str | None = None,
     metadata: Mapping[str, Any] | None = None,
+    notes: Sequence[str] = (),
 ) -> Measurement:
     """Return ``data`` as a measurement: axes (..., t, c, z, y, x), those of length 1 dropped.
 
@@ -49,6 +51,10 @@ def arrange(
         One lower-case name an axis.
     scale, units, translate
         By the name of the axis; what is missing, or makes no sense, is unknown.
+    name, metadata
+        As for :class:`Measurement`.
+    notes
+        Sentences on what had to be guessed; they become ``metadata["notes"]``.
 
     Raises
     ------
@@ -81,7 +87,11 @@ def arrange(
             units=tuple(canonical_unit(units.get(a)) if a in known else PIXEL for a in names),
             translate=tuple(_number(translate.get(a)) for a in names),
             name=name or stem(path),
-            metadata={**(metadata or {}), "path": str(path)},
+            metadata={
+                **(metadata or {}),
+                **({NOTES: list(notes)} if notes else {}),
+                "path": str(path),
+            },
         )
     except InputError as error:
         raise FileError(
@@ -133,6 +143,14 @@ def name_axes(codes: Sequence[str]) -> tuple[str, ...]:
     return tuple(names)
 
 
+def guesses(axes: Sequence[str], shape: Sequence[int], unnamed: Iterable[int]) -> list[str]:
+    """Return what to tell the user of axes that the file does not name; nothing of length 1."""
+    taken = [f"{axes[i]} ({shape[i]} long)" for i in unnamed if shape[i] > 1]
+    if not taken:
+        return []
+    return [f"The file does not say what all its axes mean; taken for {', '.join(taken)}."]
+
+
 def slabs(measurement: Measurement) -> Iterator[tuple[tuple[Any, ...], NDArray[Any]]]:
     """Iterate over a measurement in the order of its voxels, at most 32 planes at a time.
 
@@ -152,7 +170,9 @@ def slabs(measurement: Measurement) -> Iterator[tuple[tuple[Any, ...], NDArray[A
 
 def document(measurement: Measurement, provenance: Provenance | Mapping[str, Any] | None) -> Any:
     """Return what is kept beside the values, under one key, JSON-safe."""
-    metadata = {k: v for k, v in measurement.metadata.items() if k not in ("path", METADATA_KEY)}
+    # What was guessed on reading is stated from now on.
+    dropped = ("path", NOTES, METADATA_KEY)
+    metadata = {k: v for k, v in measurement.metadata.items() if k not in dropped}
     facts = {
         "name": measurement.name,
         "shape": list(measurement.shape),

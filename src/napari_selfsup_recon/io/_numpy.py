@@ -12,7 +12,15 @@ import numpy as np
 
 from napari_selfsup_recon.core.errors import FileError
 from napari_selfsup_recon.core.measurement import Measurement, default_axes
-from napari_selfsup_recon.io._facts import arrange, by_axis, document, parse_json, part_of, slabs
+from napari_selfsup_recon.io._facts import (
+    arrange,
+    by_axis,
+    document,
+    guesses,
+    parse_json,
+    part_of,
+    slabs,
+)
 from napari_selfsup_recon.io._files import check_room, damaged
 
 MAP_FROM = 2**28  # bytes; larger files are mapped, not loaded
@@ -42,9 +50,10 @@ def read_npy(path: Path) -> Measurement:
         data = np.array(data, dtype=data.dtype.newbyteorder("="))
     note = read_note(path)
     facts = part_of(note, "facts") or {}
-    axes = facts.get("axes")
+    axes, notes = facts.get("axes"), list[str]()
     if facts.get("shape") != list(data.shape) or not _names(axes, data.ndim):
         facts, axes = {}, list(default_axes(data.ndim))
+        notes = guesses(axes, data.shape, range(data.ndim - 2))
     kept = {key: by_axis(facts, key, axes or ()) for key in ("scale", "units", "translate")}
     name, metadata = facts.get("name"), facts.get("metadata")
     return arrange(
@@ -54,6 +63,7 @@ def read_npy(path: Path) -> Measurement:
         **kept,
         name=name if isinstance(name, str) else None,
         metadata=metadata if isinstance(metadata, dict) else None,
+        notes=notes,
     )
 
 
@@ -99,7 +109,8 @@ def read_npz(path: Path) -> Measurement:
     except Exception as error:
         raise _refusal(path, error) from error
     data = np.asarray(data, dtype=data.dtype.newbyteorder("="))
-    return arrange(data, default_axes(data.ndim), path)
+    axes = default_axes(data.ndim)
+    return arrange(data, axes, path, notes=guesses(axes, data.shape, range(data.ndim - 2)))
 
 
 def _refusal(path: Path, error: Exception) -> FileError:

@@ -20,6 +20,7 @@ from napari_selfsup_recon.io._facts import (
     arrange,
     by_axis,
     document,
+    guesses,
     name_axes,
     parse_json,
     part_of,
@@ -28,6 +29,7 @@ from napari_selfsup_recon.io._facts import (
 from napari_selfsup_recon.io._files import check_room, damaged
 from napari_selfsup_recon.io._tiff_spacing import imagej_spacing, resolution_spacing
 
+UNNAMED = "QI"  # tifffile's codes of axes that the file does not name
 MAP_FROM = 2**28  # bytes; larger uncompressed files are mapped, not loaded
 # Reports of tifffile after which it goes on with a part of the image.
 BROKEN = ("invalid page offset", "invalid value offset", "corrupted", "missing data", "segments")
@@ -119,6 +121,7 @@ def _read(
         translate=by_axis(facts, "translate", facts.get("axes", ())),
         name=name,
         metadata=facts.get("metadata") if isinstance(facts.get("metadata"), dict) else None,
+        notes=guesses(axes, series.shape, _unnamed(series)),
     )
 
 
@@ -137,8 +140,12 @@ def _axes(series: tifffile.TiffPageSeries, path: Path) -> tuple[str, ...]:
             f"{str(path)!r} is a colour image (RGB).",
             hint="Choose one channel, or convert it to grey-scale first.",
         )
-    known = {"S": "s" if samples == 1 or "C" in codes else "c", "Q": "?", "I": "?"}
+    known = {"S": "s" if samples == 1 or "C" in codes else "c"} | dict.fromkeys(UNNAMED, "?")
     return name_axes([known.get(code, code.lower()) for code in codes])
+
+
+def _unnamed(series: tifffile.TiffPageSeries) -> list[int]:
+    return [i for i, code in enumerate(series.axes.upper()) if code in UNNAMED]
 
 
 def _check_extent(series: tifffile.TiffPageSeries, path: Path) -> None:

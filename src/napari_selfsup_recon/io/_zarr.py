@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -11,15 +11,13 @@ import numpy as np
 import zarr
 
 from napari_selfsup_recon.core.errors import FileError
-from napari_selfsup_recon.core.measurement import SPATIAL, Measurement, default_axes
-from napari_selfsup_recon.core.provenance import METADATA_KEY
-from napari_selfsup_recon.core.units import PIXEL, canonical_unit
-from napari_selfsup_recon.io._facts import SLAB, arrange, by_axis, document, part_of, slabs
+from napari_selfsup_recon.core.measurement import Measurement, default_axes
+from napari_selfsup_recon.io import _ngff
+from napari_selfsup_recon.io._facts import JSON_LIMIT, arrange, by_axis, guesses, part_of
 from napari_selfsup_recon.io._files import check_room, damaged
 
 MARKS = ("zarr.json", ".zgroup", ".zarray")
-NGFF = "0.5"
-CHUNK = (SLAB, 256, 256)
+DESCRIPTIONS = (*MARKS, ".zattrs", ".zmetadata")
 
 
 def is_store(path: Path) -> bool:
@@ -51,36 +49,57 @@ def read_zarr(path: Path, *, scene: int = 0, level: int = 0) -> Measurement:
             hint="Choose the folder that holds zarr.json, .zarray or .zgroup.",
         )
     try:
+        _check_descriptions(path, path)
         node = zarr.open(str(path), mode="r")
         return _read(node, path, scene, level)
     except FileError:
         raise
-    except Exception as error:
+    except Exception as error:  # whatever a hostile description makes zarr do
         raise damaged(path, "a zarr store", error) from error
+
+
+def _check_descriptions(folder: Path, path: Path) -> None:
+    """Refuse descriptions that are too large to be read in full, which is how zarr reads them."""
+    for name in DESCRIPTIONS:
+        file = folder / name
+        if file.is_file() and file.stat().st_size > JSON_LIMIT:
+            raise damaged(path, "a zarr store", f"{name} has {file.stat().st_size} bytes")
+
+
+def _inner(group: Any, name: str, folder: Path, path: Path) -> Any:
+    _check_descriptions(folder / name, path)
+    try:
+        return group[name]
+    except KeyError:
+        raise damaged(path, "a zarr store", f"{name!r} is missing") from None
 
 
 def _read(node: Any, path: Path, scene: int, level: int) -> Measurement:
     if isinstance(node, zarr.Array):
+        _only(scene, level, path)
         return _plain(node, path)
-    attributes = _ngff(node)
+    attributes, folder = _ngff.attributes_of(node), path
     if "plate" in attributes:
         raise FileError(
             f"{str(path)!r} is a plate with many images.",
-            hint="Choose one of them, for example its folder A/1/0.",
+            hint="Choose one of its wells, for example its folder A/1.",
         )
-    if "multiscales" not in attributes and "bioformats2raw.layout" in attributes:
-        scenes = sorted((k for k in node.group_keys() if k.isdigit()), key=int)
+    scenes = _scenes(node, attributes, path)
+    if scenes is not None:
         if not 0 <= scene < len(scenes):
             raise FileError(
                 f"{str(path)!r} has {len(scenes)} image(s); there is no number {scene}.",
-                hint=f"Choose a scene from 0 to {len(scenes) - 1}.",
+                hint=f"Choose a scene from 0 to {len(scenes) - 1}."
+                if scenes
+                else "Export it again.",
             )
-        node = node[scenes[scene]]
-        attributes = _ngff(node)
+        node = _inner(node, scenes[scene], path, path)
+        attributes, folder = _ngff.attributes_of(node), path / scenes[scene]
     elif scene != 0:
         raise FileError(f"{str(path)!r} holds one image.", hint="Choose scene 0.")
     if "multiscales" in attributes:
-        return _multiscale(node, attributes["multiscales"][0], path, level)
+        return _multiscale(node, attributes, folder, path, level)
+    _only(0, level, path)
     arrays = list(node.array_keys())
     if len(arrays) != 1:
         names = ", ".join(arrays[:8]) or "none"
@@ -88,17 +107,47 @@ def _read(node: Any, path: Path, scene: int, level: int) -> Measurement:
             f"{str(path)!r} holds {len(arrays)} arrays ({names}) and no OME-Zarr image.",
             hint="Choose the folder of one array.",
         )
-    return _plain(node[arrays[0]], path)
+    return _plain(_inner(node, arrays[0], folder, path), path)
 
 
-def _ngff(group: Any) -> Mapping[str, Any]:
-    attributes = dict(group.attrs)
-    inner = attributes.get("ome")  # NGFF 0.5
-    return inner if isinstance(inner, Mapping) else attributes
+def _only(scene: int, level: int, path: Path) -> None:
+    if scene or level:
+        raise FileError(
+            f"{str(path)!r} holds one image of one resolution.", hint="Choose scene 0 and level 0."
+        )
+
+
+def _scenes(node: Any, attributes: Mapping[str, Any], path: Path) -> list[str] | None:
+    """Return the folders of the images of a collection or a well; None if it is neither."""
+    if "multiscales" in attributes:
+        return None
+    well = attributes.get("well")
+    if isinstance(well, Mapping) and isinstance(well.get("images"), list):
+        found = [i.get("path") if isinstance(i, Mapping) else None for i in well["images"]]
+    elif "bioformats2raw.layout" in attributes:
+        series = None
+        if "OME" in node:
+            series = _ngff.attributes_of(_inner(node, "OME", path, path)).get("series")
+        numbered = sorted((k for k in node.group_keys() if k.isdigit()), key=int)
+        found = series if isinstance(series, list) else numbered
+    else:
+        return None
+    if not all(isinstance(name, str) for name in found):
+        raise damaged(path, "OME-Zarr", "an image of the collection has no path")
+    return [str(name) for name in found]
 
 
 def _checked(array: Any, path: Path) -> Any:
     """Refuse chunks that alone would fill the memory; the whole may be larger than it."""
+    if not isinstance(array, zarr.Array):
+        raise damaged(path, "a zarr store", "a resolution is no array")
+    description = array.metadata
+    codecs = [getattr(description, key, None) for key in ("codecs", "filters", "compressor")]
+    if "pickle" in repr(codecs).lower():
+        raise FileError(
+            f"{str(path)!r} holds Python objects, which could run code when they are read.",
+            hint="Save the image as an array of numbers.",
+        )
     check_room(path, prod(array.chunks) * array.dtype.itemsize)
     if np.dtype(array.dtype).kind not in "uifb":
         raise FileError(
@@ -109,117 +158,58 @@ def _checked(array: Any, path: Path) -> Any:
 
 
 def _plain(array: Any, path: Path) -> Measurement:
+    array = _checked(array, path)
     ndim = len(array.shape)
     names = getattr(array.metadata, "dimension_names", None) or array.attrs.get("_ARRAY_DIMENSIONS")
+    if isinstance(names, Sequence) and len(names) == ndim:
+        lower = tuple(n.lower() if isinstance(n, str) else "?" for n in names)
+        if {"y", "x"} <= set(lower) and "?" not in lower and len(set(lower)) == ndim:
+            return arrange(array, lower, path)
     axes = default_axes(ndim)
-    if names and len(names) == ndim and all(isinstance(n, str) for n in names):
-        lower = tuple(n.lower() for n in names)
-        axes = lower if {"y", "x"} <= set(lower) and len(set(lower)) == ndim else axes
-    return arrange(_checked(array, path), axes, path)
+    return arrange(array, axes, path, notes=guesses(axes, array.shape, range(ndim - 2)))
 
 
-def _multiscale(group: Any, image: Mapping[str, Any], path: Path, level: int) -> Measurement:
-    datasets = image["datasets"]
+def _multiscale(
+    group: Any, attributes: Mapping[str, Any], folder: Path, path: Path, level: int
+) -> Measurement:
+    image = _ngff.first_image(attributes, path)
+    datasets = _ngff.dataset_paths(image, path)
     if not 0 <= level < len(datasets):
         raise FileError(
             f"{str(path)!r} has {len(datasets)} resolution(s); there is no number {level}.",
             hint=f"Choose a level from 0 to {len(datasets) - 1}.",
         )
-    array = _checked(group[str(datasets[level]["path"])], path)
-    ndim = len(array.shape)
-    described = [a if isinstance(a, Mapping) else {"name": a} for a in image.get("axes", ())]
-    axes = tuple(str(a["name"]).lower() for a in described) or ("t", "c", *SPATIAL)[-ndim:]
-    scale, translate = np.ones(ndim), np.zeros(ndim)
-    steps = [
-        *datasets[level].get("coordinateTransformations", ()),
-        *image.get("coordinateTransformations", ()),
-    ]
-    for step in steps:  # applied one after the other
-        if step.get("type") == "scale":
-            scale, translate = scale * step["scale"], translate * step["scale"]
-        elif step.get("type") == "translation":
-            translate = translate + step["translation"]
-    known = {
-        axis: unit
-        for axis, fact in zip(axes, described, strict=False)
-        if (unit := canonical_unit(fact.get("unit"))) != PIXEL
-    }
+    array = _checked(_inner(group, datasets[level], folder, path), path)
+    full = array if level == 0 else _checked(_inner(group, datasets[0], folder, path), path)
+    place = _ngff.geometry(image, level, array.shape, full.shape, path)
     facts = part_of(dict(group.attrs), "facts") or {}
-    kept = by_axis(facts, "units", facts.get("axes", ()))
-    metadata, name = facts.get("metadata"), image.get("name") if facts else None
+    own = facts.get("metadata")
+    metadata = dict(own) if isinstance(own, dict) else {}
+    sizes = dict(zip(place.axes, array.shape, strict=True))
+    labels = _ngff.channel_names(attributes, int(sizes.get("c", 1)))
+    if labels:
+        metadata.setdefault(_ngff.CHANNELS, labels)
+    name = image.get("name") if facts else None
     return arrange(
         array,
-        axes,
+        place.axes,
         path,
-        scale=dict(zip(axes, scale.tolist(), strict=True)),
-        units={**kept, **known},
-        translate=dict(zip(axes, translate.tolist(), strict=True)),
+        scale=dict(zip(place.axes, place.scale, strict=True)),
+        units={**by_axis(facts, "units", facts.get("axes", ())), **place.units},
+        translate=dict(zip(place.axes, place.translate, strict=True)),
         name=name if isinstance(name, str) else None,
-        metadata=metadata if isinstance(metadata, dict) else None,
+        metadata=metadata,
     )
 
 
 def read_note(path: Path) -> Any:
-    """Return the attributes that :func:`write_zarr` kept, or None."""
+    """Return the attributes that were kept with an image, or None."""
     if not is_store(path):
         return None
     try:
+        _check_descriptions(path, path)
         return dict(zarr.open(str(path), mode="r").attrs)
+    except FileError:
+        raise
     except Exception as error:
         raise damaged(path, "a zarr store", error) from error
-
-
-def write_zarr(part: Path, measurement: Measurement, provenance: Any) -> None:
-    """Write an OME-Zarr image (NGFF 0.5) of one resolution, bit by bit.
-
-    The provenance is the attribute ``selfsup_recon`` of the group.
-    """
-    note = document(measurement, provenance)
-    lead = len(measurement.leading_shape)
-    chunks = (1,) * lead + tuple(
-        min(n, c)
-        for n, c in zip(
-            measurement.spatial_shape, CHUNK[3 - measurement.spatial_ndim :], strict=True
-        )
-    )
-    group = zarr.open_group(str(part), mode="w", zarr_format=3)
-    array = group.create_array(
-        "0",
-        shape=measurement.shape,
-        chunks=chunks,
-        dtype=measurement.dtype.newbyteorder("="),
-        dimension_names=measurement.axes,
-    )
-    for where, values in slabs(measurement):
-        array[where] = values
-    transformations: list[dict[str, Any]] = [{"type": "scale", "scale": list(measurement.scale)}]
-    if any(measurement.translate):
-        transformations.append({"type": "translation", "translation": list(measurement.translate)})
-    group.attrs.update(
-        {
-            "ome": {
-                "version": NGFF,
-                "multiscales": [
-                    {
-                        "name": measurement.name,
-                        "axes": _axes(measurement),
-                        "datasets": [{"path": "0", "coordinateTransformations": transformations}],
-                    }
-                ],
-            },
-            METADATA_KEY: note[METADATA_KEY],
-        }
-    )
-
-
-def _axes(measurement: Measurement) -> list[dict[str, str]]:
-    kinds = {"t": "time", "c": "channel", "z": "space", "y": "space", "x": "space"}
-    described = []
-    for axis, unit in zip(measurement.axes, measurement.units, strict=True):
-        fact = {"name": axis}
-        if axis in kinds:
-            fact["type"] = kinds[axis]
-        if unit != PIXEL:
-            fact["unit"] = unit
-        described.append(fact)
-    return described

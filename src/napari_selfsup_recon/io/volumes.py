@@ -15,6 +15,7 @@ from napari_selfsup_recon.io import _files
 from napari_selfsup_recon.io._facts import part_of
 
 Kind = Literal["tiff", "npy", "npz", "image", "zarr"]
+OmeZarr = Literal["0.5", "0.4"]
 ENDINGS: dict[str, Kind] = {
     ".tif": "tiff",
     ".tiff": "tiff",
@@ -49,7 +50,9 @@ def read(path: str | os.PathLike[str], *, scene: int = 0, level: int = 0) -> Mea
     Returns
     -------
     Measurement
-        ``metadata["path"]`` is the path that was read.
+        ``metadata["path"]`` is the path that was read, ``metadata["channels"]`` the names of the
+        channels where OME-Zarr gives them, and ``metadata["notes"]`` a list of sentences on what
+        had to be guessed, such as axes without a name.
 
     Raises
     ------
@@ -88,6 +91,7 @@ def write(
     *,
     provenance: Provenance | Mapping[str, Any] | None = None,
     overwrite: bool = False,
+    ome_zarr: OmeZarr = "0.5",
 ) -> Path:
     """Write a measurement or result with its axes, voxel size, units and provenance.
 
@@ -98,7 +102,7 @@ def write(
     path
         The ending chooses the format. ``.tif``: OME-TIFF; the provenance is JSON in a comment
         annotation of the OME-XML. ``.npy``: the values, and ``<path>.json`` with the rest.
-        ``.zarr``: OME-Zarr 0.5; the provenance is the attribute ``selfsup_recon``.
+        ``.zarr``: OME-Zarr with a pyramid; the provenance is the attribute ``selfsup_recon``.
     measurement
         What to write.
     provenance
@@ -106,6 +110,8 @@ def write(
         holds.
     overwrite
         Whether an existing file may be replaced.
+    ome_zarr
+        Version of OME-Zarr: 0.5 (zarr 3), or 0.4 (zarr 2) for programs that cannot read 0.5 yet.
 
     Returns
     -------
@@ -120,9 +126,10 @@ def write(
         If the format cannot hold this kind of array or metadata.
     """
     target = check_writable(path, overwrite=overwrite)
-    _files.check_disk(target, prod(measurement.shape) * measurement.dtype.itemsize)
+    kind = ENDINGS[target.suffix.lower()]
+    size = prod(measurement.shape) * measurement.dtype.itemsize
+    _files.check_disk(target, size * 4 // 3 if kind == "zarr" else size)  # a pyramid adds a third
     story = provenance if provenance is not None else measurement.metadata.get(METADATA_KEY)
-    kind = _kind(target)
     if kind == "npy":
         from napari_selfsup_recon.io import _numpy
 
@@ -133,10 +140,10 @@ def write(
             with _files.replacing(beside, overwrite=overwrite) as note:
                 note.write_text(text, encoding="utf-8")
     elif kind == "zarr":
-        from napari_selfsup_recon.io._zarr import write_zarr
+        from napari_selfsup_recon.io._zarr_write import write_zarr
 
         with _files.replacing(target, overwrite=overwrite) as part:
-            write_zarr(part, measurement, story)
+            write_zarr(part, measurement, story, version=ome_zarr)
     else:
         from napari_selfsup_recon.io._tiff import write_tiff
 

@@ -1,0 +1,193 @@
+"""OME-Zarr written: NGFF 0.5 (zarr 3) or 0.4 (zarr 2), with a pyramid, bit by bit."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import zarr
+
+from napari_selfsup_recon.core.errors import InputError
+from napari_selfsup_recon.core.measurement import SPATIAL, Measurement
+from napari_selfsup_recon.core.units import PIXEL
+from napari_selfsup_recon.io import _pyramid
+from napari_selfsup_recon.io._facts import document
+from napari_selfsup_recon.io._ngff import CHANNELS, MOST_AXES
+
+Version = Literal["0.5", "0.4"]
+VERSIONS: tuple[Version, ...] = ("0.5", "0.4")
+KINDS = {"t": "time", "c": "channel", **dict.fromkeys(SPATIAL, "space")}
+COLOURS = ("FFFFFF", "00FF00", "FF00FF", "00FFFF", "FFFF00", "FF0000", "0000FF")
+
+
+def write_zarr(
+    part: Path, measurement: Measurement, provenance: Any, *, version: Version = "0.5"
+) -> None:
+    """Write an OME-Zarr image and smaller copies of it, block by block.
+
+    Each smaller copy takes the mean of 2 x 2 (x 2) voxels of the one before, and says by its
+    translation that the centres of its first voxels lie half a voxel further in. The provenance is
+    the attribute ``selfsup_recon`` of the group.
+
+    Parameters
+    ----------
+    part
+        Folder to make.
+    measurement
+        What to write; leading axes come out in the order of the specification: time, then channel.
+    provenance
+        Where it comes from, or None.
+    version
+        Of the specification.
+
+    Raises
+    ------
+    InputError
+        If there is no such version, or it cannot hold such axes.
+    """
+    if version not in VERSIONS:
+        raise InputError(
+            f"OME-Zarr cannot be written in version {version!r}.",
+            hint=f"Choose {' or '.join(VERSIONS)}.",
+        )
+    note = document(measurement, provenance)
+    order = _order(measurement)
+    axes = tuple(measurement.axes[i] for i in order)
+    levels = [tuple(f[i] for i in order) for f in _pyramid.factors(measurement)]
+    whole = tuple(measurement.shape[i] for i in order)
+    pieces = tuple(_pyramid.chunks(measurement)[i] for i in order)
+    group = zarr.open_group(str(part), mode="w", zarr_format=3 if version == "0.5" else 2)
+    extent = _Extent(axes, measurement)
+    arrays: list[Any] = []
+    for number, by in enumerate(levels):
+        shape = tuple(math.ceil(n / f) for n, f in zip(whole, by, strict=True))
+        array = group.create_array(
+            str(number),
+            shape=shape,
+            chunks=tuple(min(c, n) for c, n in zip(pieces, shape, strict=True)),
+            dtype=measurement.dtype.newbyteorder("="),
+            **(
+                {"dimension_names": axes}
+                if version == "0.5"
+                else {"chunk_key_encoding": {"name": "v2", "separator": "/"}}
+            ),
+        )
+        if arrays:
+            step = [f // g for f, g in zip(by, levels[number - 1], strict=True)]
+            _pyramid.fill(array, arrays[-1], step)
+        else:
+            _copy(array, measurement, order, extent)
+        arrays.append(array)
+    image = {
+        "name": measurement.name,
+        "axes": _axes(measurement, order),
+        "datasets": [
+            {"path": str(k), "coordinateTransformations": _place(measurement, order, by)}
+            for k, by in enumerate(levels)
+        ],
+        "type": "mean",
+        "metadata": {"description": "Means of 2 voxels along each axis that is halved."},
+    }
+    found = {"multiscales": [image]} | extent.omero()
+    if version == "0.5":
+        group.attrs.update({"ome": {"version": version, **found}, **note})
+    else:
+        image["version"] = version
+        group.attrs.update({**found, **note})
+
+
+def _order(measurement: Measurement) -> list[int]:
+    """Return the axes in the order of the specification: time, channel or another, space."""
+    names = measurement.axes
+    rank = {"t": 0} | dict.fromkeys(SPATIAL, 2)
+    order = sorted(range(len(names)), key=lambda i: (rank.get(names[i], 1), i))
+    others = [name for name in names if name not in rank]
+    if len(others) > 1 or len(names) > MOST_AXES:
+        raise InputError(
+            f"OME-Zarr cannot hold the axes {', '.join(names)}: besides t, z, y and x there may be "
+            "one more.",
+            hint="Write .npy, or one file for each channel.",
+        )
+    return order
+
+
+def _copy(array: Any, measurement: Measurement, order: Sequence[int], extent: _Extent) -> None:
+    data = measurement.data
+    back = [list(order).index(i) for i in range(len(order))]
+    # Blocks that cut no chunk of a lazy source, in the order of the target's axes.
+    own = _pyramid.grain(data, [array.chunks[i] for i in back])
+    grain = [own[i] for i in order]
+    for where in _pyramid.blocks(array.shape, grain, array.dtype.itemsize):
+        values = np.asarray(data[tuple(where[i] for i in back)]).transpose(order)
+        array[where] = values
+        extent.see(where, values)
+
+
+def _axes(measurement: Measurement, order: Sequence[int]) -> list[dict[str, str]]:
+    described = []
+    for i in order:
+        axis, unit = measurement.axes[i], measurement.units[i]
+        fact = {"name": axis}
+        if axis in KINDS:
+            fact["type"] = KINDS[axis]
+        if unit != PIXEL:
+            fact["unit"] = unit
+        described.append(fact)
+    return described
+
+
+def _place(measurement: Measurement, order: Sequence[int], by: Sequence[int]) -> list[Any]:
+    scale = [measurement.scale[i] * f for i, f in zip(order, by, strict=True)]
+    shift = [
+        measurement.translate[i] + (f - 1) / 2 * measurement.scale[i]
+        for i, f in zip(order, by, strict=True)
+    ]
+    steps: list[Any] = [{"type": "scale", "scale": scale}]
+    return [*steps, {"type": "translation", "translation": shift}] if any(shift) else steps
+
+
+class _Extent:
+    """Smallest and largest value of each channel, for programs that show them by name."""
+
+    def __init__(self, axes: Sequence[str], measurement: Measurement) -> None:
+        labels = measurement.metadata.get(CHANNELS)
+        self._axis = axes.index("c") if "c" in axes else None
+        count = measurement.shape[measurement.axes.index("c")] if "c" in axes else 0
+        fits = isinstance(labels, list) and len(labels) == count > 0
+        self._labels = [str(label) for label in labels] if fits and labels else []
+        self._low = [math.inf] * count
+        self._high = [-math.inf] * count
+
+    def see(self, where: Sequence[slice], values: Any) -> None:
+        if not self._labels or self._axis is None:
+            return
+        for channel, plane in zip(
+            range(where[self._axis].start, where[self._axis].stop),
+            np.moveaxis(values, self._axis, 0),
+            strict=True,
+        ):
+            finite = plane[np.isfinite(plane)]
+            if finite.size:
+                self._low[channel] = min(self._low[channel], float(finite.min()))
+                self._high[channel] = max(self._high[channel], float(finite.max()))
+
+    def omero(self) -> dict[str, Any]:
+        """Return the ``omero`` entry, or nothing where channels have no names."""
+        if not self._labels:
+            return {}
+        channels = []
+        for number, label in enumerate(self._labels):
+            low, high = self._low[number], self._high[number]
+            low, high = (low, high) if low < high else (0.0, 1.0)
+            channels.append(
+                {
+                    "label": label,
+                    "color": COLOURS[number % len(COLOURS)],
+                    "active": True,
+                    "window": {"min": low, "max": high, "start": low, "end": high},
+                }
+            )
+        return {"omero": {"channels": channels}}
