@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 from math import exp, log
 
 import numpy as np
@@ -12,7 +13,10 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from torch import Tensor
 
-_SAMPLES = 2**16
+# Bins an octave, values looked at in each, and as many as make a bin count fully.
+_BINS = 4
+_SAMPLES = 2000
+_FEW = 30
 # Gains below this part of the largest one let nothing through but noise.
 _DARK = 1e-4
 _ENOUGH = 200
@@ -21,7 +25,7 @@ _STEEPEST = 8.0
 
 @dataclass(frozen=True)
 class Spectrum:
-    r"""Signal power :math:`C (f^2 + f_0^2)^{-\alpha / 2}` and white noise power.
+    r"""Signal power :math:`C (1 + f^2 / f_0^2)^{-\alpha / 2}` and white noise power.
 
     Frequencies are in cycles per smallest voxel side, powers per voxel.
 
@@ -32,7 +36,7 @@ class Spectrum:
     slope
         :math:`\alpha`.
     corner
-        :math:`f_0`, one over the longest side.
+        :math:`f_0`, from which on the signal falls.
     noise
         Power of the noise.
     """
@@ -47,7 +51,7 @@ class Spectrum:
         if self.height <= 0:
             return torch.full_like(squares, 1e12)
         power = self.noise / self.height
-        return squares.add(self.corner**2).pow_(self.slope / 2).mul_(power)
+        return squares.div(self.corner**2).add_(1).pow_(self.slope / 2).mul_(power)
 
 
 def squared_frequencies(
@@ -68,8 +72,8 @@ def squared_frequencies(
 def fit_spectrum(power: Tensor, gain: Tensor, squares: Tensor, noise: float) -> Spectrum:
     r"""Fit the model to a periodogram by Whittle's likelihood.
 
-    .. math:: \min_{C, \alpha} \sum_f \log M_f + P_f / M_f, \qquad
-              M_f = |H_f|^2 C (f^2 + f_0^2)^{-\alpha / 2} + N
+    .. math:: \min_{C, \alpha, f_0} \sum_f \log M_f + P_f / M_f, \qquad
+              M_f = |H_f|^2 C (1 + f^2 / f_0^2)^{-\alpha / 2} + N
 
     Where the blur lets nothing through at some frequencies, the noise is what is measured there.
 
@@ -84,31 +88,63 @@ def fit_spectrum(power: Tensor, gain: Tensor, squares: Tensor, noise: float) -> 
     noise
         Expected noise power.
     """
-    every = max(1, power.numel() // _SAMPLES)
-    p, h, f = (t.reshape(-1)[1::every].double().cpu().numpy() for t in (power, gain, squares))
+    chosen, weights = _samples(squares)
+    p, h, f = (
+        np.asarray(t.expand(squares.shape).reshape(-1)[chosen].double().cpu())
+        for t in (power, gain, squares)
+    )
     dark = h < _DARK * h.max()
     if int(dark.sum()) >= _ENOUGH:
         measured = float(np.median(p[dark])) / log(2)  # powers are exponentially distributed
         noise = measured if measured > 0 else noise
-    seen = ~dark
-    p, h, f = p[seen], h[seen], f[seen]
-    corner = float(np.sqrt(f.min()))
-    surplus = float(np.mean(np.maximum(p - noise, 0)))
-    if not (surplus > 0 and noise > 0):
-        return Spectrum(0.0 if surplus <= 0 else surplus, 0.0, corner, max(noise, 0.0))
-    logs = np.log(f + corner**2)
+    p, h, f, weights = (values[~dark] for values in (p, h, f, weights))
+    lowest = float(np.sqrt(f.min()))
+    surplus = np.maximum(p - noise, 0)
+    if not (surplus.any() and noise > 0):
+        return Spectrum(float(surplus.mean()), 0.0, lowest, max(noise, 0.0))
+
+    def shape(slope: float, corner: float) -> NDArray[np.float64]:
+        falling: NDArray[np.float64] = h * np.exp(-slope / 2 * np.log1p(f * exp(-2 * corner)))
+        return falling
 
     def misfit(x: NDArray[np.float64]) -> float:
-        height, slope = x
-        if not 0 <= slope <= _STEEPEST:
+        height, slope, corner = x
+        if not (0 <= slope <= _STEEPEST and log(lowest) <= corner <= 0 and abs(height) < 200):
             return float("inf")
-        model = h * np.exp(np.clip(height - slope / 2 * logs, -80, 80)) + noise
-        return float(np.mean(np.log(model) + p / model))
+        model = exp(height) * shape(slope, corner) + noise
+        return float(np.average(np.log(model) + p / model, weights=weights))
 
+    starts = []
+    for slope, corner in product((1.0, 2.0, 3.0, 4.0), (log(lowest), 0.5 * log(lowest), -2.5)):
+        height = np.average(surplus, weights=weights) / np.average(
+            shape(slope, corner), weights=weights
+        )
+        starts.append(np.array([log(height), slope, max(corner, log(lowest))]))
     best = minimize(
         misfit,
-        np.array([log(surplus) + np.mean(logs), 2.0]),
+        min(starts, key=misfit),
         method="Nelder-Mead",
-        options={"xatol": 1e-3, "fatol": 1e-7, "maxiter": 400},
+        options={"xatol": 1e-3, "fatol": 1e-7, "maxiter": 600},
     )
-    return Spectrum(exp(best.x[0]), float(best.x[1]), corner, noise)
+    height, slope, corner = best.x
+    return Spectrum(exp(height), float(slope), exp(corner), noise)
+
+
+def _samples(squares: Tensor) -> tuple[Tensor, NDArray[np.float64]]:
+    """Return places in the half spectrum and their weights: every octave counts about the same.
+
+    Most frequencies are high ones that hold next to no signal; there a few per cent more noise than
+    expected would pass for much signal.
+    """
+    flat = squares.reshape(-1)
+    flat = torch.where(flat > 0, flat, torch.inf)
+    bins = (flat / flat.min()).log2_().mul_(_BINS / 2)
+    places, weights = [], []
+    for k in range(int(bins[bins < torch.inf].max()) + 1):
+        inside = ((bins >= k) & (bins < k + 1)).nonzero()[:, 0]
+        if not len(inside):
+            continue
+        inside = inside[:: max(1, len(inside) // _SAMPLES)]
+        places.append(inside)
+        weights.append(np.full(len(inside), 1 / max(len(inside), _FEW)))
+    return torch.cat(places), np.concatenate(weights)
