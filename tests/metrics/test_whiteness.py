@@ -79,6 +79,20 @@ def test_what_is_left_of_an_image_is_seen():
     assert residual_whiteness(noise + checkers).score > 20
 
 
+def test_the_correlation_does_not_depend_on_the_size():
+    """Noise of which 0.6 goes to the pixel on the right: the only lag that is correlated."""
+    found = []
+    for n in (48, 96, 192):
+        noise = np.random.default_rng(n).standard_normal((n, n + 1))
+        found.append(residual_whiteness(noise[:, 1:] + 0.6 * noise[:, :-1], reach=1))
+    rho = 0.6 / (1 + 0.6**2)
+    for one in found:
+        assert one.correlation == pytest.approx(rho / 2, abs=0.05)  # of four lags
+    assert found[2].ratio > 8 * found[0].ratio
+    white = residual_whiteness(np.random.default_rng(0).standard_normal((96, 96)))
+    assert white.correlation < 0.01
+
+
 def test_sums_and_probability_equal_their_definition():
     random = np.random.default_rng(1)
     noise, inside = random.standard_normal((9, 12)), random.random((9, 12)) < 0.9

@@ -20,11 +20,15 @@ class Whiteness:
     """How a residual compares with white noise of the same size."""
 
     ratio: float
-    """Energy of the autocorrelation away from lag 0 over what white noise has; 1 if white."""
+    """Energy of the autocorrelation away from lag 0 over what white noise has; 1 if white. It grows
+    with the number of pixels, since more of them see fainter structure."""
     score: float
     """The same in standard deviations from what white noise has; 0 if white."""
     p_value: float
     """Probability that white noise is as structured as this, all lags taken together."""
+    correlation: float
+    """Root mean square coefficient of correlation between a pixel and its neighbours within reach,
+    beyond what chance gives; 0 if white, whatever the size of the image."""
     lags: int
     """Lags that were looked at, each with its mirror image."""
     level: float
@@ -115,6 +119,7 @@ def residual_whiteness(
         ratio=q / k,
         score=(q - k) / math.sqrt(2 * k),
         p_value=float(gammaincc(k / 2, q / 2)),
+        correlation=math.sqrt(max(0.0, q / k - 1) / count),
         lags=k,
         level=level,
     )
