@@ -37,6 +37,8 @@ class LoopSettings:
         Steps after which a run that is no better than a constant counts as collapsed.
     checkpoint_every
         Steps between two checkpoints; 0 for none.
+    score_first
+        Whether the first weights are a candidate, too.
     """
 
     steps: int
@@ -46,6 +48,7 @@ class LoopSettings:
     restarts: int = 3
     grace: int = 100
     checkpoint_every: int = 100
+    score_first: bool = False
 
 
 class Loop:
@@ -100,6 +103,8 @@ class Loop:
         """
         settings = self.settings
         clock = _Clock(settings.steps)
+        if settings.score_first and not self.done:
+            self._look((yield from self._pieces(self.trainee.score(self.average.module))))
         while self.done < settings.steps:
             loss = yield from self._pieces(self.trainee.step(self.done))
             trouble = "" if isfinite(loss) else "the loss is not a number"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, avg_pool3d
 
+from napari_selfsup_recon.physics.noise import Gaussian, Noise, PoissonGaussian
 from napari_selfsup_recon.training.noise_facts import NoiseFacts
 
 
@@ -36,6 +37,17 @@ class Scaling:
         """Return grey values of a scaled image."""
         return x * (self.high - self.low) + self.low
 
+    def apply_noise(self, noise: Noise) -> Noise:
+        """Return the noise of scaled values; noise of another kind as it is."""
+        span = self.high - self.low
+        if isinstance(noise, PoissonGaussian):
+            return PoissonGaussian(
+                gain=noise.gain / span,
+                sigma=noise.sigma / span,
+                offset=self.apply_value(noise.offset),
+            )
+        return Gaussian(noise.sigma / span) if isinstance(noise, Gaussian) else noise
+
     def as_dict(self) -> dict[str, float]:
         """Return a JSON-safe dictionary."""
         return asdict(self)
@@ -60,6 +72,20 @@ def estimate_scaling(y: Tensor, facts: NoiseFacts, *, background: float | None =
     if high <= low:
         high = float(y.max())
     return Scaling(low, high if high > low else low + 1.0)
+
+
+def facts_of(facts: NoiseFacts, noise: Noise | None, scaling: Scaling) -> NoiseFacts:
+    """Return what was found in scaled values, but with the gain and levels of a known noise."""
+    if noise is None:
+        return facts
+    known = scaling.apply_noise(noise)
+    if isinstance(known, PoissonGaussian):
+        floor = known.sigma**2 - known.gain * known.offset
+        return replace(facts, floor=floor, slope=known.gain)
+    if isinstance(known, Gaussian):
+        sigma = known.sigma or facts.sigma
+        return replace(facts, floor=sigma**2, slope=0.0, sigma=sigma)
+    return facts
 
 
 def quantile(values: Tensor, q: float) -> float:

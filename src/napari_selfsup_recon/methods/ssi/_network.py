@@ -14,19 +14,25 @@ from napari_selfsup_recon.networks.unet import UNet, initialise
 
 @dataclass(frozen=True)
 class Statistics:
-    """Mean and spread of the scaled measurement, and the limits of the image."""
+    """Mean and spread of the scaled measurement, and the limits of the image.
+
+    ``start_mean`` and ``start_spread`` are those of the image that learning starts from, if any.
+    """
 
     mean: float
     spread: float
     low: float | None = None
     high: float | None = None
+    start_mean: float | None = None
+    start_spread: float = 1.0
 
 
 class Inverse(nn.Module):
     """A U-Net whose output is an image inside its limits.
 
-    It sees the measurement with mean zero and spread one, and its first answer is the mean. The
-    limits (no negative light) are facts of the output, through a clamp that never traps.
+    It sees the measurement with mean zero and spread one, and its first answer is the mean; where
+    there is an image to start from it sees that too, and its first answer is that image. The limits
+    (no negative light) are facts of the output, through a clamp that never traps.
     """
 
     def __init__(
@@ -39,17 +45,37 @@ class Inverse(nn.Module):
         generator: torch.Generator,
     ) -> None:
         super().__init__()
-        self.net = UNet(ndim, widths=widths[: len(pooling) + 1], pooling=pooling)
+        starts = statistics.start_mean is not None
+        self.net = UNet(ndim, 1 + starts, widths=widths[: len(pooling) + 1], pooling=pooling)
         self.statistics = statistics
         initialise(self.net, generator)
         with torch.no_grad():
-            self.net.head.weight.mul_(0.1)
+            self.net.head.weight.mul_(0.0 if starts else 0.1)
 
     def forward(self, y: Tensor) -> Tensor:
-        """Map scaled measurements ``(batch, 1, *spatial)`` to images of the same shape."""
+        """Map scaled measurements to images ``(batch, 1, *spatial)``.
+
+        Parameters
+        ----------
+        y
+            ``(batch, 1, *spatial)``; with the start as a second channel where there is one.
+        """
         facts = self.statistics
-        z: Tensor = self.net((y - facts.mean) / facts.spread).float()
-        x = z * facts.spread + facts.mean
+        if facts.start_mean is None:
+            z: Tensor = self.net((y - facts.mean) / facts.spread).float()
+            x = z * facts.spread + facts.mean
+        else:
+            seen, start = y[:, :1], y[:, 1:]
+            z = self.net(
+                torch.cat(
+                    [
+                        (seen - facts.mean) / facts.spread,
+                        (start - facts.start_mean) / facts.start_spread,
+                    ],
+                    dim=1,
+                )
+            ).float()
+            x = start + z * facts.start_spread
         if facts.low is None and facts.high is None:
             return x
         infinity = float("inf")

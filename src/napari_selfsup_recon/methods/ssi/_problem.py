@@ -13,7 +13,9 @@ from napari_selfsup_recon.core.indexing import spatial
 from napari_selfsup_recon.core.random import torch_generator
 from napari_selfsup_recon.methods.ssi._crops import Canvas, Crop, mirror
 from napari_selfsup_recon.methods.ssi._masking import bernoulli, fill, surroundings
+from napari_selfsup_recon.methods.ssi._start import Start
 from napari_selfsup_recon.physics.base import Physics
+from napari_selfsup_recon.physics.blur import Blur
 from napari_selfsup_recon.physics.outliers import find_outliers
 from napari_selfsup_recon.training.noise_facts import NoiseFacts
 
@@ -36,6 +38,10 @@ class Views:
         Standard deviation of the noise, shape of ``target``.
     physics
         From windows to targets.
+    start, expected
+        Where learning starts from an image: its part under the window, and what the whole of it
+        predicts for the target. The physics is then that of the window alone, and predicts what a
+        change of the window changes.
     """
 
     seen: Tensor
@@ -43,6 +49,8 @@ class Views:
     asked: Tensor
     sigma: Tensor
     physics: Physics
+    start: Tensor | None = None
+    expected: Tensor | None = None
 
 
 class Problem:
@@ -89,15 +97,46 @@ class Problem:
         self.wrong = find_outliers(y, self.sigma, None if noise.coarse else psf)
         self.device = device
         self.mask_fraction = mask_fraction
+        self.starts: list[Start] = []
         self.canvas = Canvas(tuple(y.shape[2:]), physics.margins, window)
         draw = torch.rand(y.shape, generator=torch_generator(seed, "held out"))
         self.role = torch.zeros(y.shape, dtype=torch.uint8, device=y.device)
         self.role[draw.to(y.device) < held_out] = _CHOOSES
         self.role[draw.to(y.device) < held_out / 2] = _REPORTS
 
+    @property
+    def never(self) -> Tensor:
+        """Boolean, pixels that are never shown or trained on."""
+        return self.role > _VISIBLE
+
+    def start_from(self, starts: list[Start], physics: Blur, window: tuple[int, ...]) -> None:
+        """Ask from now on for the pixels that were hidden from one of ``starts``.
+
+        Parameters
+        ----------
+        starts
+            The last one knows all but the held-out pixels.
+        physics
+            The blur of the whole.
+        window
+            Largest window an axis; it needs no margin, as what lies around it is known.
+        """
+        self.starts = starts
+        self.canvas = Canvas(tuple(self.y.shape[2:]), ((0, 0),) * len(window), window)
+        size = self.canvas.size
+        # Of the PSF no more than reaches from one end of the window to the other.
+        core = tuple(
+            slice(max(0, k // 2 - n + 1), k // 2 + n)
+            for k, n in zip(physics.psf.shape, size, strict=True)
+        )
+        self._of_window = Blur(physics.psf[core], size, boundary="zero")
+
     def training(self, count: int, generator: torch.Generator) -> Views:
         """Return ``count`` random views whose freshly hidden pixels are asked for."""
         crops = [self.canvas.random(len(self.y), generator) for _ in range(count)]
+        if self.starts:
+            which = torch.randint(len(self.starts) - 1, (count,), generator=generator)
+            return self._started(crops, [self.starts[int(n)] for n in which], _VISIBLE)
         masks = [
             bernoulli(
                 tuple(s.stop - s.start for s in crop.block),
@@ -115,7 +154,37 @@ class Problem:
 
     def held_out(self, crops: list[Crop], *, report: bool = False) -> Views:
         """Return views in which exactly the held-out pixels are hidden and asked for."""
-        return self._views(crops, None, _REPORTS if report else _CHOOSES)
+        asked = _REPORTS if report else _CHOOSES
+        if self.starts:
+            return self._started(crops, self.starts[-1:] * len(crops), asked)
+        return self._views(crops, None, asked)
+
+    def _started(self, crops: list[Crop], starts: list[Start], asked: int) -> Views:
+        seen, questions = [], []
+        for crop, start in zip(crops, starts, strict=True):
+            y, wrong, role, hidden = (
+                self._take(array, crop.item, crop.block)
+                for array in (self.y, self.wrong, self.role, start.hidden)
+            )
+            seen.append(fill(y, hidden | wrong))
+            questions.append(hidden & (role == asked) & ~(wrong & (role == _VISIBLE)))
+        images, expected = (
+            [
+                self._take(getattr(start, name), crop.item, crop.block)
+                for crop, start in zip(crops, starts, strict=True)
+            ]
+            for name in ("image", "expected")
+        )
+        targets, deviations = (
+            [self._take(array, crop.item, crop.target) for crop in crops]
+            for array in (self.y, self.sigma)
+        )
+        return Views(
+            *(torch.cat(parts) for parts in (seen, targets, questions, deviations)),
+            physics=self._of_window,
+            start=torch.cat(images),
+            expected=torch.cat(expected),
+        )
 
     def _views(self, crops: list[Crop], masks: list[Tensor] | None, asked: int = _VISIBLE) -> Views:
         seen, targets, questions, deviations = [], [], [], []

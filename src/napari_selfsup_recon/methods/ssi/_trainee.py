@@ -129,11 +129,15 @@ class SSITrainee(Trainee):
         self.micro.size = state["micro"]
 
     def _loss(self, model: nn.Module, views: Views, turn: Orientation | None) -> Tensor:
-        seen = views.seen if turn is None else turn.apply(views.seen)
+        seen = views.seen if views.start is None else torch.cat([views.seen, views.start], dim=1)
+        seen = seen if turn is None else turn.apply(seen)
         with autocast(seen.device, self.options.precision):
             image = model(seen)
         image = image.float() if turn is None else turn.undo(image.float())
-        predicted = views.physics.A(image) / self._gain
+        if views.start is None or views.expected is None:
+            predicted = views.physics.A(image) / self._gain
+        else:
+            predicted = views.expected + views.physics.A(image - views.start) / self._gain
         if not model.training:
             return masked_mean(self._capped(predicted, views.target, views.sigma), views.asked)
         loss = masked_mean(self._penalty(predicted, views.target, views.sigma), views.asked)

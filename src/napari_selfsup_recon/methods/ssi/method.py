@@ -22,20 +22,24 @@ from napari_selfsup_recon.methods.ssi._crops import mirror
 from napari_selfsup_recon.methods.ssi._masking import fill, surroundings
 from napari_selfsup_recon.methods.ssi._network import Inverse, Statistics
 from napari_selfsup_recon.methods.ssi._problem import Problem
+from napari_selfsup_recon.methods.ssi._start import MOST_VOXELS, Starter
 from napari_selfsup_recon.methods.ssi._symmetry import Orientation, symmetries
 from napari_selfsup_recon.methods.ssi._trainee import SSITrainee
 from napari_selfsup_recon.methods.ssi.options import SSIOptions
+from napari_selfsup_recon.methods.total_variation._choice import busiest
 from napari_selfsup_recon.networks.unet import pooling_factors
 from napari_selfsup_recon.physics.base import Physics
 from napari_selfsup_recon.physics.blur import Blur
 from napari_selfsup_recon.physics.noise import Noise
+from napari_selfsup_recon.physics.noise_estimate import NoiseEstimate, estimate_noise
 from napari_selfsup_recon.physics.outliers import find_outliers
 from napari_selfsup_recon.training.device import autocast, pick_device
 from napari_selfsup_recon.training.loop import Loop, LoopSettings
 from napari_selfsup_recon.training.noise_facts import NoiseFacts, noise_facts
-from napari_selfsup_recon.training.scaling import Scaling, estimate_scaling
+from napari_selfsup_recon.training.scaling import Scaling, estimate_scaling, facts_of
 
-_FACTS = ("scaling", "noise", "gain", "pooling", "statistics")
+_FACTS = ("scaling", "noise", "gain", "pooling", "statistics", "start")
+_KEPT_STARTS = 2
 _WIDTHS = (1, 3, 6, 6)
 # Tiles of about 0.2 s; what lies beyond the halo has next to no weight in a pixel's answer.
 _TILE = {2: (256, 256), 3: (32, 64, 64)}
@@ -91,6 +95,22 @@ class SSI(LearnedMethod):
         self._loop: Loop | None = None
         self._psf = physics.psf if isinstance(physics, Blur) else None
         self._turns = symmetries(self._psf, self._ndim, scale=self.voxel_size)
+        self._kept: dict[int, Tensor] = {}
+
+    @property
+    def _starts(self) -> bool:
+        """Whether learning starts from an image."""
+        wanted = self.options.start == "total-variation"
+        return self._psf is not None and (
+            wanted or (self.options.start == "auto" and self._ndim == 3)
+        )
+
+    @property
+    def _crop(self) -> tuple[int, ...]:
+        options = self.options
+        if self._ndim == 2:
+            return options.crop, options.crop
+        return options.volume_depth, options.volume_crop, options.volume_crop
 
     @property
     def trained(self) -> bool:
@@ -114,7 +134,10 @@ class SSI(LearnedMethod):
                 f"not {tuple(tensor.shape[2:])}.",
                 hint="Build the physics for this shape.",
             )
-        trainee = self._prepare(tensor)
+        problem = self._prepare(tensor)
+        if self._starts:
+            yield from self._begin(problem)
+        trainee = self._trainee(problem)
         loop = Loop(trainee, self._settings())
         if state is not None:
             loop.load_state(state)
@@ -160,7 +183,7 @@ class SSI(LearnedMethod):
         """Rebuild a trained method."""
         assert isinstance(options, SSIOptions)
         method = cls(physics, options, voxel_size=tuple(facts["voxel_size"]))
-        method._facts = {key: facts[key] for key in _FACTS}
+        method._facts = {key: facts.get(key) for key in _FACTS}
         method.scores, method.best_step = dict(facts["scores"]), int(facts["best_step"])
         model = method._build(0)
         model.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in arrays.items()})
@@ -170,20 +193,31 @@ class SSI(LearnedMethod):
     def _estimate(self, y: Tensor) -> Tensor:
         return exhaust(self._pieces(y))
 
-    def _prepare(self, y: Tensor) -> SSITrainee:
+    def _prepare(self, y: Tensor) -> Problem:
         options = self.options
         scaling = estimate_scaling(y, noise_facts(y), background=options.background)
+        if self._starts and (part := busiest(surroundings(y[:1])[0, 0], most=MOST_VOXELS)):
+            y = y[spatial(part)]
         scaled = scaling.apply(y).to(self.device)
-        noise = noise_facts(scaled)
+        noise = facts_of(noise_facts(scaled), self.noise, scaling)
         ones = torch.ones(1, 1, *self._physics.image_shape)
-        gain = float(self._physics.A(ones).mean())
-        volume = (options.volume_depth, options.volume_crop, options.volume_crop)
-        crop = volume if self._ndim == 3 else (options.crop, options.crop)
+        self._facts = {
+            "scaling": scaling.as_dict(),
+            "noise": asdict(noise),
+            "gain": float(self._physics.A(ones).mean()),
+            "start": None,
+            "statistics": {
+                "mean": float(scaled.mean()),
+                "spread": float(scaled.std()),
+                "low": 0.0 if options.positive else None,
+                "high": None if options.maximum is None else scaling.apply_value(options.maximum),
+            },
+        }
         # However wide the blur: half a crop is left to predict.
         window = tuple(
-            max(n, sum(m) + n // 2) for n, m in zip(crop, self._physics.margins, strict=True)
+            max(n, sum(m) + n // 2) for n, m in zip(self._crop, self._physics.margins, strict=True)
         )
-        problem = Problem(
+        return Problem(
             self._physics,
             scaled,
             noise=noise,
@@ -194,27 +228,50 @@ class SSI(LearnedMethod):
             seed=options.seed,
             device=self.device,
         )
-        size = problem.canvas.size
-        self._facts = {
-            "scaling": scaling.as_dict(),
-            "noise": asdict(noise),
-            "gain": gain,
-            "pooling": pooling_factors(self.voxel_size, size, len(_WIDTHS)),
-            "statistics": {
-                "mean": float(scaled.mean()),
-                "spread": float(scaled.std()),
-                "low": 0.0 if options.positive else None,
-                "high": None if options.maximum is None else scaling.apply_value(options.maximum),
-            },
+
+    def _begin(self, problem: Problem) -> Iterator[Event]:
+        """Make the images that learning starts from."""
+        assert isinstance(self._physics, Blur)
+        starter = self._starter(problem.y)
+        starts = yield from starter.folds(
+            problem.y, problem.wrong, problem.never, self.options.seed
+        )
+        problem.start_from(starts, self._physics, self._crop)
+        image = starts[-1].image
+        self._facts["start"] = starter.as_dict()
+        self._facts["statistics"] |= {
+            "start_mean": float(image.mean()),
+            "start_spread": float(image.std()),
         }
+        yield Notice(f"Learning starts from total variation of weight {starter.weight:.2g}.")
+
+    def _starter(self, y: Tensor) -> Starter:
+        facts, statistics = self._facts["start"], self._facts["statistics"]
+        assert isinstance(self._physics, Blur)
+        noise = NoiseEstimate(**facts["noise"]) if facts else estimate_noise(y, psf=self._psf)
+        if not facts and self.noise is not None:
+            noise = noise.known(Scaling(**self._facts["scaling"]).apply_noise(self.noise))
+        return Starter(
+            self._physics,
+            noise,
+            gain=self._facts["gain"],
+            limits=(statistics["low"], statistics["high"]),
+            voxel_size=self.voxel_size,
+            weight=facts["weight"] if facts else None,
+            device=self.options.device,
+        )
+
+    def _trainee(self, problem: Problem) -> SSITrainee:
+        size = problem.canvas.size
+        self._facts["pooling"] = pooling_factors(self.voxel_size, size, len(_WIDTHS))
         square = size[-1] == size[-2]
         return SSITrainee(
             problem,
-            options,
+            self.options,
             build=self._build,
             turns=[turn for turn in self._turns if square or not turn.transpose],
-            noise=noise,
-            gain=gain,
+            noise=NoiseFacts(**self._facts["noise"]),
+            gain=self._facts["gain"],
         )
 
     def _build(self, attempt: int) -> nn.Module:
@@ -228,7 +285,9 @@ class SSI(LearnedMethod):
         ).to(self.device)
 
     def _settings(self) -> LoopSettings:
-        return LoopSettings(steps=self.options.steps, patience=self.options.patience)
+        return LoopSettings(
+            steps=self.options.steps, patience=self.options.patience, score_first=self._starts
+        )
 
     def _finish(self, loop: Loop, trainee: SSITrainee) -> Iterator[Event]:
         model = self._current()
@@ -256,9 +315,15 @@ class SSI(LearnedMethod):
         model = self._current()
         assert isinstance(model, Inverse)
         scaling = Scaling(**self._facts["scaling"])
-        before, behind = zip(*self._physics.margins, strict=True)
-        canvas = mirror(self._cleaned(scaling.apply(y)), before, behind)
-        total = torch.zeros_like(canvas)
+        scaled = scaling.apply(y)
+        if self._facts.get("start"):
+            before = behind = (0,) * self._ndim
+            start = yield from relay(self._start(scaled), lambda _: (0, 1))
+            canvas = torch.cat([self._cleaned(scaled), start.to(y.device)], dim=1)
+        else:
+            before, behind = zip(*self._physics.margins, strict=True)
+            canvas = mirror(self._cleaned(scaled), before, behind)
+        total = torch.zeros_like(canvas[:, :1])
         turns = self._ensemble if self.options.ensemble else self._turns[:1]
         for index, turn in enumerate(turns):
             pieces = tiled(
@@ -276,6 +341,19 @@ class SSI(LearnedMethod):
         image: Tensor = scaling.invert(total / len(turns)) / self._facts["gain"]
         inner = tuple(slice(b, b + n) for b, n in zip(before, y.shape[2:], strict=True))
         return image[spatial(inner)]
+
+    def _start(self, y: Tensor) -> Generator[Event, None, Tensor]:
+        """Return the image that the network refines; that of the same measurement is kept."""
+        key = hash(y.cpu().numpy().tobytes())
+        if key not in self._kept:
+            y = y.to(self.device)
+            noise = NoiseFacts(**self._facts["noise"])
+            wrong = find_outliers(y, noise.deviation(surroundings(y)), self._psf)
+            image = yield from self._starter(y).whole(y, wrong)
+            if len(self._kept) >= _KEPT_STARTS:
+                self._kept.pop(next(iter(self._kept)))
+            self._kept[key] = image
+        return self._kept[key]
 
     @property
     def _ensemble(self) -> list[Orientation]:

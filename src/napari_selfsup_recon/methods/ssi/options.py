@@ -51,6 +51,14 @@ class SSIOptions(TrainingOptions):
         description="Robust ignores hot pixels and understands values that the detector cut off; "
         "squared suits a handful of photons per pixel. auto looks at the grey levels.",
     )
+    start: Literal["auto", "none", "total-variation"] = option(
+        "auto",
+        title="Start from",
+        advanced=True,
+        description="What the network begins with: nothing, or the image of least total variation, "
+        "which it refines. auto: nothing for images, total variation for blurred volumes, whose "
+        "blur hides more than a short training can learn.",
+    )
     smoothness: float = option(
         0.01,
         ge=0,

@@ -55,13 +55,15 @@ def _lowest(weight: float, scores: dict[float, float]) -> float:
     return exp(log(weight) + shift * log(_FACTOR))
 
 
-def busiest(level: Tensor) -> Region | None:
+def busiest(level: Tensor, most: int | None = None) -> Region | None:
     """Return the window with most structure, where ``level`` is too large to try weights on.
 
     Parameters
     ----------
     level
         Smoothed measurement, ``measurement_shape``.
+    most
+        Pixels of the window; by default what is enough to try weights on.
 
     Returns
     -------
@@ -69,7 +71,7 @@ def busiest(level: Tensor) -> Region | None:
         None where all of it is small enough.
     """
     shape = tuple(level.shape)
-    most = _MOST[len(shape)]
+    most = _MOST[len(shape)] if most is None else most
     if prod(shape) <= most:
         return None
     side = max(shape)
