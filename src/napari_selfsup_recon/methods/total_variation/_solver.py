@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -60,7 +61,12 @@ class Solver:
         Iterations done.
     change
         Root mean square of the last watched step relative to the contrast of the measurement.
+    still, still_enough
+        Below this change the image stands still; well enough to compare weights.
     """
+
+    still: ClassVar[float] = 1e-4
+    still_enough: ClassVar[float] = 3e-4
 
     def __init__(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from math import cos, pi
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -58,7 +59,12 @@ class Splitting:
         Iterations done.
     change
         Root mean square of the last watched step relative to the contrast of the measurement.
+    still, still_enough
+        Below this change the image stands still; well enough to compare weights.
     """
+
+    still: ClassVar[float] = 2e-3
+    still_enough: ClassVar[float] = 5e-3
 
     def __init__(
         self,

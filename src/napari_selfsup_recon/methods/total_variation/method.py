@@ -22,8 +22,10 @@ from napari_selfsup_recon.methods.total_variation._choice import START, best_wei
 from napari_selfsup_recon.methods.total_variation._data import Data
 from napari_selfsup_recon.methods.total_variation._measured import Measured
 from napari_selfsup_recon.methods.total_variation._solver import Solver, operator_norm
+from napari_selfsup_recon.methods.total_variation._splitting import Splitting
 from napari_selfsup_recon.methods.total_variation.options import TotalVariationOptions
 from napari_selfsup_recon.physics.base import Physics
+from napari_selfsup_recon.physics.blur import Blur
 from napari_selfsup_recon.physics.neighbours import surroundings
 from napari_selfsup_recon.physics.noise import Noise
 from napari_selfsup_recon.physics.outliers import repair_outliers
@@ -152,7 +154,7 @@ class TotalVariation(ClassicalMethod):
         if measured.noise.outliers:
             share = measured.noise.outliers
             yield Notice(f"{share:.2%} of the pixels were left out (hot, dead or hit).")
-        work: Solver | None = None
+        work: Solver | Splitting | None = None
         if options.weight == "auto":
             yield Stage("Choosing the weight")
             work = yield from self._choose(measured)
@@ -190,7 +192,7 @@ class TotalVariation(ClassicalMethod):
             noise=replace(noise, outliers=repaired.share),
         )
 
-    def _begin(self, physics: Physics, measured: Measured, weight: float) -> Solver:
+    def _begin(self, physics: Physics, measured: Measured, weight: float) -> Solver | Splitting:
         options = self.options
         robust = options.data == "robust" and not measured.noise.coarse
         data = Data(measured, background=options.background, robust=robust)
@@ -198,7 +200,7 @@ class TotalVariation(ClassicalMethod):
         if not norm > 0:
             raise InputError("The physics maps every image to zero.", hint="Check the physics.")
         highest = options.maximum
-        return Solver(
+        return solver_for(physics)(
             physics,
             data,
             norm=norm,
@@ -210,7 +212,7 @@ class TotalVariation(ClassicalMethod):
             scales=[min(self.voxel_size) / side for side in self.voxel_size],
         )
 
-    def _choose(self, measured: Measured) -> Generator[Event, None, Solver | None]:
+    def _choose(self, measured: Measured) -> Generator[Event, None, Solver | Splitting | None]:
         """Set the weight; return the solver if it worked on the whole measurement."""
         physics = self.physics
         region = busiest(measured.level)
@@ -230,7 +232,7 @@ class TotalVariation(ClassicalMethod):
             nonlocal spoken
             work.reweigh(weight)
             most = work.count + self.options.iterations
-            while work.count < most and work.change > _STILL_ENOUGH:
+            while work.count < most and work.change > work.still_enough:
                 for _ in work.step(watch=(work.count + 1) % _WATCH_EVERY == 0):
                     if perf_counter() - spoken > _EVENT_EVERY:
                         yield Step(work.count, most, finished=False)
@@ -246,13 +248,13 @@ class TotalVariation(ClassicalMethod):
         work.reweigh(self.weight)
         return work
 
-    def _finish(self, work: Solver, *, show: bool) -> Iterator[Event]:
+    def _finish(self, work: Solver | Splitting, *, show: bool) -> Iterator[Event]:
         """Iterate until the image stands still; the last event is ``Done``."""
         total = self.options.iterations
         first = work.count
         began = spoken = perf_counter()
         shown = float("-inf")
-        while work.count - first < total and work.change > _STILL:
+        while work.count - first < total and work.change > work.still:
             for _ in work.step(watch=(work.count + 1) % _WATCH_EVERY == 0):
                 if perf_counter() - spoken > _EVENT_EVERY:
                     yield Step(work.count - first, total, finished=False)
@@ -264,10 +266,16 @@ class TotalVariation(ClassicalMethod):
             if show and spoken - shown >= _PREVIEW_EVERY:
                 yield Preview(self._image(work), done)
                 shown = perf_counter()
-        reason = "converged" if work.change <= _STILL else "finished"
+        reason = "converged" if work.change <= work.still else "finished"
         yield Done(self._image(work), work.count - first, reason)
 
-    def _image(self, work: Solver) -> FloatImage:
+    def _image(self, work: Solver | Splitting) -> FloatImage:
         seen = self.physics.field_of_view(work.estimate[None, None])[0, 0]
         image = seen.mul(work.data.unit).add_(self.options.background)
         return np.array(image.cpu().numpy(), dtype=np.float32, order="C")
+
+
+def solver_for(physics: Physics) -> type[Solver] | type[Splitting]:
+    """Return the iteration that is fastest for an instrument."""
+    split = isinstance(physics, Blur) and physics.boundary in ("extended", "circular")
+    return Splitting if split else Solver
