@@ -20,11 +20,14 @@ from napari_selfsup_recon.physics.psf._steps import (
     subtract_background,
     suppress_noise,
 )
+from napari_selfsup_recon.physics.psf.beads import Bead, BeadPsf, find_beads, from_beads
 from napari_selfsup_recon.physics.psf.microscope import Microscope
 from napari_selfsup_recon.physics.psf.theory import theoretical
 
 __all__ = [
     "SKIPPABLE",
+    "Bead",
+    "BeadPsf",
     "Finding",
     "Kernel",
     "Level",
@@ -36,6 +39,8 @@ __all__ = [
     "check_saturation",
     "clip_negative",
     "crop_energy",
+    "find_beads",
+    "from_beads",
     "fwhm",
     "gaussian",
     "mend_dark_planes",
