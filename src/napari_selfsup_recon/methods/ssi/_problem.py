@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +20,7 @@ from napari_selfsup_recon.physics.blur import Blur
 from napari_selfsup_recon.physics.outliers import find_outliers
 from napari_selfsup_recon.training.noise_facts import NoiseFacts
 
-_VISIBLE, _CHOOSES, _REPORTS = 0, 1, 2
+_VISIBLE, _CHOOSES, REPORTS = 0, 1, 2
 
 
 @dataclass
@@ -99,10 +100,7 @@ class Problem:
         self.mask_fraction = mask_fraction
         self.starts: list[Start] = []
         self.canvas = Canvas(tuple(y.shape[2:]), physics.margins, window)
-        draw = torch.rand(y.shape, generator=torch_generator(seed, "held out"))
-        self.role = torch.zeros(y.shape, dtype=torch.uint8, device=y.device)
-        self.role[draw.to(y.device) < held_out] = _CHOOSES
-        self.role[draw.to(y.device) < held_out / 2] = _REPORTS
+        self.role = draw_roles(y.shape, held_out, seed).to(y.device)
 
     @property
     def never(self) -> Tensor:
@@ -154,7 +152,7 @@ class Problem:
 
     def held_out(self, crops: list[Crop], *, report: bool = False) -> Views:
         """Return views in which exactly the held-out pixels are hidden and asked for."""
-        asked = _REPORTS if report else _CHOOSES
+        asked = REPORTS if report else _CHOOSES
         if self.starts:
             return self._started(crops, self.starts[-1:] * len(crops), asked)
         return self._views(crops, None, asked)
@@ -217,3 +215,15 @@ class Problem:
 
     def _take(self, array: Tensor, item: int, block: tuple[slice, ...]) -> Tensor:
         return array[(slice(item, item + 1), slice(None), *block)].to(self.device)
+
+
+def draw_roles(shape: Sequence[int], held_out: float, seed: int) -> Tensor:
+    """Return which pixels choose the best step, which report the score, and which are trained on.
+
+    The same shape, share and seed give the same roles.
+    """
+    draw = torch.rand(tuple(shape), generator=torch_generator(seed, "held out"))
+    roles = torch.zeros(tuple(shape), dtype=torch.uint8)
+    roles[draw < held_out] = _CHOOSES
+    roles[draw < held_out / 2] = REPORTS
+    return roles

@@ -14,6 +14,7 @@ from napari_selfsup_recon.core.errors import InputError
 from napari_selfsup_recon.core.events import Done, Event, Notice, Step
 from napari_selfsup_recon.core.generators import exhaust, relay
 from napari_selfsup_recon.core.indexing import spatial
+from napari_selfsup_recon.core.measurement import FloatImage
 from napari_selfsup_recon.core.options import Options
 from napari_selfsup_recon.core.random import torch_generator
 from napari_selfsup_recon.inference.tiles import tiled
@@ -21,7 +22,7 @@ from napari_selfsup_recon.methods.base import LearnedMethod, as_tensor
 from napari_selfsup_recon.methods.ssi._crops import mirror
 from napari_selfsup_recon.methods.ssi._masking import fill, surroundings
 from napari_selfsup_recon.methods.ssi._network import Inverse, Statistics
-from napari_selfsup_recon.methods.ssi._problem import Problem
+from napari_selfsup_recon.methods.ssi._problem import REPORTS, Problem, draw_roles
 from napari_selfsup_recon.methods.ssi._start import MOST_VOXELS, Starter
 from napari_selfsup_recon.methods.ssi._symmetry import Orientation, symmetries
 from napari_selfsup_recon.methods.ssi._trainee import SSITrainee
@@ -159,6 +160,43 @@ class SSI(LearnedMethod):
         tensor = as_tensor(y, self._ndim)
         image = yield from relay(self._pieces(tensor), lambda progress: Step(*progress))
         yield Done(result=image[0, 0].cpu().numpy(), step=self.best_step)
+
+    def held_out(self, y: Any) -> tuple[np.ndarray[Any, Any], FloatImage]:
+        """Return which pixels chose nothing, and what the network predicts for them unseen.
+
+        Parameters
+        ----------
+        y
+            The measurement that was trained on, ``(*leading, *measurement_shape)``.
+
+        Returns
+        -------
+        mask, predicted
+            Shape and units of ``y``: the pixels of the score that is reported, and the measurement
+            that the network, blind to every held-out pixel, expects; compare them under the mask.
+        """
+        items = as_tensor(y, self._ndim)
+        roles = draw_roles(items.shape, self.options.held_out, self.options.seed)
+        scaling = Scaling(**self._facts["scaling"])
+        scaled = scaling.apply(items).to(self.device)
+        hidden = (roles > 0).to(self.device)
+        silent = hidden | self._wrong(scaled)
+        model = self._current()
+        assert isinstance(model, Inverse)
+        seen, gain = fill(scaled, silent), self._facts["gain"]
+        if self._facts.get("start"):
+            starter = self._starter(scaled)
+            start, expected = exhaust(starter.solve(scaled, silent))
+            x = torch.cat([exhaust(self._answers(model, pair)) for pair in _pairs(seen, start)])
+            change = Blur(starter.physics.psf, scaled.shape[2:], boundary="zero").A(x - start)
+            expected = expected + change / gain
+        else:
+            canvas = mirror(seen, *zip(*self._physics.margins, strict=True))
+            x = torch.cat([exhaust(self._answers(model, item[None])) for item in canvas])
+            expected = self._physics.A(x) / gain
+        shape = np.shape(y)
+        predicted = scaling.invert(expected).cpu().numpy().astype(np.float32)
+        return (roles == REPORTS).numpy().reshape(shape), predicted.reshape(shape)
 
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray[Any, Any]]]:
         """Return facts and weights for saving."""
@@ -323,6 +361,13 @@ class SSI(LearnedMethod):
         else:
             before, behind = zip(*self._physics.margins, strict=True)
             canvas = mirror(self._cleaned(scaled), before, behind)
+        total = yield from self._answers(model, canvas)
+        image: Tensor = scaling.invert(total) / self._facts["gain"]
+        inner = tuple(slice(b, b + n) for b, n in zip(before, y.shape[2:], strict=True))
+        return image[spatial(inner)]
+
+    def _answers(self, model: Inverse, canvas: Tensor) -> Generator[tuple[int, int], None, Tensor]:
+        """Return the mean answer of the network over the orientations, still scaled."""
         total = torch.zeros_like(canvas[:, :1])
         turns = self._ensemble if self.options.ensemble else self._turns[:1]
         for index, turn in enumerate(turns):
@@ -338,18 +383,14 @@ class SSI(LearnedMethod):
                 pieces,
                 lambda now, index=index: (index * now[1] + now[0], len(turns) * now[1]),  # type: ignore[misc]
             )
-        image: Tensor = scaling.invert(total / len(turns)) / self._facts["gain"]
-        inner = tuple(slice(b, b + n) for b, n in zip(before, y.shape[2:], strict=True))
-        return image[spatial(inner)]
+        return total / len(turns)
 
     def _start(self, y: Tensor) -> Generator[Event, None, Tensor]:
         """Return the image that the network refines; that of the same measurement is kept."""
         key = hash(y.cpu().numpy().tobytes())
         if key not in self._kept:
             y = y.to(self.device)
-            noise = NoiseFacts(**self._facts["noise"])
-            wrong = find_outliers(y, noise.deviation(surroundings(y)), self._psf)
-            image = yield from self._starter(y).whole(y, wrong)
+            image = yield from self._starter(y).whole(y, self._wrong(y))
             if len(self._kept) >= _KEPT_STARTS:
                 self._kept.pop(next(iter(self._kept)))
             self._kept[key] = image
@@ -363,12 +404,21 @@ class SSI(LearnedMethod):
 
     def _cleaned(self, y: Tensor) -> Tensor:
         """Fill single wrong pixels as in training."""
+        wrong = self._wrong(y)
+        return fill(y, wrong) if bool(wrong.any()) else y
+
+    def _wrong(self, y: Tensor) -> Tensor:
         noise = NoiseFacts(**self._facts["noise"])
-        if noise.coarse or self._psf is None:
-            return y
-        return fill(y, find_outliers(y, noise.deviation(surroundings(y)), self._psf))
+        psf = None if noise.coarse else self._psf
+        return find_outliers(y, noise.deviation(surroundings(y)), psf)
 
     def _answer(self, model: nn.Module, part: Tensor, turn: Orientation) -> Tensor:
         with torch.no_grad(), autocast(self.device, self.options.precision):
             image: Tensor = model(turn.apply(part))
         return turn.undo(image.float())
+
+
+def _pairs(seen: Tensor, start: Tensor) -> Iterator[Tensor]:
+    """Yield what the network sees of each item ``(1, 2, *spatial)``."""
+    for one, first in zip(seen, start, strict=True):
+        yield torch.cat([one[None], first[None]], dim=1)

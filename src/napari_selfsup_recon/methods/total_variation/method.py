@@ -100,6 +100,7 @@ class TotalVariation(ClassicalMethod):
         self.voxel_size = checked_voxel(voxel_size, len(physics.image_shape))
         self.weight: float | None = None
         self.scores: dict[float, float] = {}
+        self._curvature = 0.0
         highest = self.options.maximum
         if highest is not None and highest <= self.options.background:
             raise InputError(
@@ -200,17 +201,18 @@ class TotalVariation(ClassicalMethod):
         if not norm > 0:
             raise InputError("The physics maps every image to zero.", hint="Check the physics.")
         highest = options.maximum
-        return solver_for(physics)(
-            physics,
-            data,
-            norm=norm,
-            weight=weight,
-            limits=(
+        given: dict[str, Any] = {
+            "norm": norm,
+            "weight": weight,
+            "limits": (
                 0.0 if options.positive else None,
                 None if highest is None else (highest - options.background) / data.unit,
             ),
-            scales=[min(self.voxel_size) / side for side in self.voxel_size],
-        )
+            "scales": [min(self.voxel_size) / side for side in self.voxel_size],
+        }
+        if isinstance(physics, Blur) and physics.boundary in ("extended", "circular"):
+            return Splitting(physics, data, **given, curvature=self._curvature)
+        return Solver(physics, data, **given)
 
     def _choose(self, measured: Measured) -> Generator[Event, None, Solver | Splitting | None]:
         """Set the weight; return the solver if it worked on the whole measurement."""
@@ -273,9 +275,3 @@ class TotalVariation(ClassicalMethod):
         seen = self.physics.field_of_view(work.estimate[None, None])[0, 0]
         image = seen.mul(work.data.unit).add_(self.options.background)
         return np.array(image.cpu().numpy(), dtype=np.float32, order="C")
-
-
-def solver_for(physics: Physics) -> type[Solver] | type[Splitting]:
-    """Return the iteration that is fastest for an instrument."""
-    split = isinstance(physics, Blur) and physics.boundary in ("extended", "circular")
-    return Splitting if split else Solver
