@@ -229,6 +229,33 @@ def test_momentum_saves_iterations(boundary: Boundary) -> None:
         assert since <= 3
 
 
+def misfit(y: Array, expected: Array) -> float:
+    """The generalised Kullback-Leibler divergence per voxel."""
+    logs = np.log(np.where(y > 0, y, 1.0) / expected)
+    return float((y * logs - y + expected).mean())
+
+
+@pytest.mark.parametrize("photons", [3.0, 1000.0])
+@pytest.mark.parametrize(
+    ("shape", "side"), [((64, 60), (9, 8)), ((80, 81), (21, 21)), ((12, 32, 30), (5, 9, 8))]
+)
+def test_fifteen_fast_iterations_fit_like_fifty(
+    shape: tuple[int, ...], side: tuple[int, ...], photons: float
+) -> None:
+    width = tuple(n / 6 for n in side)
+    axes = np.ix_(*((np.arange(n) - n // 2) / w for n, w in zip(side, width, strict=True)))
+    psf = np.exp(-sum(a**2 for a in axes) / 2)
+    physics = Blur(psf / psf.sum(), shape)
+    y = scene(physics, photons=photons)[1]
+    fits = {}
+    for accelerate, count in ((False, 50), (True, 15)):
+        work = Iteration(physics, torch.from_numpy(y), accelerate=accelerate)
+        iterated(work, count)
+        expected = physics.A(work.estimate[None, None])[0, 0].numpy()
+        fits[accelerate] = misfit(y, expected.clip(1e-9))
+    assert fits[True] <= fits[False]
+
+
 @pytest.mark.parametrize("boundary", BOUNDARIES)
 def test_ten_and_ten_are_twenty(boundary: Boundary) -> None:
     physics = Blur(skewed((6, 5)), (30, 31), boundary=boundary)

@@ -107,7 +107,7 @@ class ClassicalMethod(Method):
 
     def _noise_of(self, y: Tensor) -> NoiseEstimate:
         """Return the noise of ``(1, 1, *measurement_shape)``; a given one counts more."""
-        estimate = estimate_noise(y, psf=self._psf)
+        estimate = estimate_noise(y)
         return estimate if self.noise is None else estimate.known(self.noise)
 
     def _repaired(self, y: Tensor) -> Tensor:
