@@ -6,7 +6,7 @@ Each start is made without the voxels that are hidden from it.
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from math import prod
 from typing import Any
 
@@ -189,7 +189,9 @@ class Starter:
         options = TotalVariationOptions(positive=low is not None, maximum=high, device=self._device)
         chooser = TotalVariation(self._for(y), options, voxel_size=self._voxel_size)
         chooser._curvature = _CURVATURE
-        yield from chooser._choose(self._measured(y, wrong))
+        for event in chooser._choose(self._measured(y, wrong)):
+            # Not a step of the training.
+            yield replace(event, finished=False) if isinstance(event, Step) else event
         self.weight = chooser.weight
 
     def _for(self, y: Tensor) -> Blur:
