@@ -124,7 +124,7 @@ class _Progress:
                 self.best_score, self.best_step = event.score, event.index
         elif isinstance(event, Done):
             self.reason = event.reason
-            self.best_step = event.step or self.best_step
+            self.best_step = event.step  # 0: what learning started from
 
 
 def _train(

@@ -180,7 +180,7 @@ class SSI(LearnedMethod):
         scaling = Scaling(**self._facts["scaling"])
         scaled = scaling.apply(items).to(self.device)
         hidden = (roles > 0).to(self.device)
-        silent = hidden | self._wrong(scaled)
+        silent = hidden | self._wrong(fill(scaled, hidden))
         model = self._current()
         assert isinstance(model, Inverse)
         seen, gain = fill(scaled, silent), self._facts["gain"]
@@ -337,7 +337,10 @@ class SSI(LearnedMethod):
             "constant": trainee.trivial_score(),
         }
         self._model, self._loop = model, None
-        yield Notice(f"Best held-out score {loop.best_score:.4g} at step {loop.best_step}.")
+        if self._starts and not loop.best_step:
+            yield Notice("Learning did not better the image it started from: that is the result.")
+        else:
+            yield Notice(f"Best held-out score {loop.best_score:.4g} at step {loop.best_step}.")
 
     def _current(self) -> nn.Module:
         """Return the network with the best weights so far."""
