@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pytest
+from pydantic import Field
 
 import fakes
 from napari_selfsup_recon import Gaussian, PoissonGaussian, psf
 from napari_selfsup_recon.core.errors import InputError
 from napari_selfsup_recon.core.events import Event, Stage
 from napari_selfsup_recon.core.measurement import Measurement
+from napari_selfsup_recon.core.options import Options, option
+from napari_selfsup_recon.methods.registry import METHODS
 from napari_selfsup_recon.runs import PhysicsChoice, Result, RunConfig, resolve
 from napari_selfsup_recon.runs.config import NoiseChoice
 from napari_selfsup_recon.runs.execute import execute
-from napari_selfsup_recon.runs.names import result_label
-from napari_selfsup_recon.runs.noise import look_at, noise_for
+from napari_selfsup_recon.runs.names import chosen_by, result_label
+from napari_selfsup_recon.runs.noise import look_at, noise_for, thinned
 
 RNG = np.random.default_rng(0)
 MICROSCOPE = {"numerical_aperture": 0.8, "immersion_index": 1.0, "wavelength": 600.0}
@@ -175,11 +178,18 @@ class TestNoise:
         with pytest.raises(InputError, match="both 0"):
             noise_for(NoiseChoice(gain=0.0, offset=0.0, read_noise=0.0), self.measured, None)
 
-    def test_large_images_are_looked_at_in_the_middle(self) -> None:
-        big = np.zeros((40, 1000, 1000), np.float32)
-        with pytest.raises(InputError):
-            look_at(Measurement(np.full((1200, 3000), np.nan)))
-        assert noise_for(NoiseChoice(gain=1.0, offset=0.0, read_noise=1.0), big, None) is not None
+    @pytest.mark.parametrize(
+        "shape", [(64, 64), (5000, 6000), (40, 1000, 1000), (3, 9000, 9000), (2000, 64, 64)]
+    )
+    def test_of_large_images_a_part_is_read(self, shape: tuple[int, ...]) -> None:
+        part = np.broadcast_to(np.float32(0), shape)[thinned(shape)]
+        assert part.size <= 16_100_000
+        assert part.shape[-1] == shape[-1]
+        assert part.size == np.prod(shape) or part.size > 7_000_000
+
+    def test_holes_are_told(self) -> None:
+        with pytest.raises(InputError, match="NaN"):
+            look_at(Measurement(np.full((16, 16), np.nan)))
 
     def test_the_method_gets_it_and_provenance_keeps_it(self) -> None:
         given = {"gain": 2.0, "offset": 100.0, "read_noise": 3.0}
@@ -194,28 +204,54 @@ class TestNoise:
         assert "noise" not in result.provenance.physics
 
 
-def test_what_was_chosen_automatically_names_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
-    run = fakes.FakeClassic.run
-
-    def choosing(self: fakes.FakeClassic, y: Any) -> Any:
-        yield Stage("Looking for the best number", 3)
-        self.chosen = {"iterations": 2}
-        yield from run(self, y)
-
-    monkeypatch.setattr(fakes.FakeClassic, "run", choosing)
-    plan = resolve(config(task="denoise", method="fake", baseline="fake-classic"), cells())
+def test_what_was_chosen_automatically_names_the_result() -> None:
+    options = {"iterations": 10, "device": "cpu"}
+    plan = resolve(
+        config(task="denoise", baseline="total-variation", baseline_options=options),
+        Measurement(cells().data[:32, :32], name="cells"),
+    )
     events = list(execute(plan))
     stages = [(e.name, e.part, e.parts) for e in events if isinstance(e, Stage)]
-    assert ("Looking for the best number", 0, 2) in stages
+    assert ("Choosing the weight", 0, 2) in stages
     classic, learned = results(events)
-    assert classic.label == "FAKE-CLASSIC 2 (auto)"
-    assert classic.measurement.name == "cells FAKE-CLASSIC 2 (auto)"
-    assert classic.provenance.scores["iterations (auto)"] == 2
+    weight = classic.provenance.scores["weight (auto)"]
+    assert classic.label == f"TV {weight:.3g} (auto)"
+    assert classic.measurement.name == f"cells {classic.label}"
     assert learned.label == "FAKE 5"
 
 
+class Chooser:
+    """A method that chose a weight."""
+
+    weight = 0.83456
+
+
 def test_names_of_results() -> None:
-    assert result_label("ssi", 600) == "SSI 600"
-    assert result_label("richardson-lucy", 12, {"iterations": 12}) == "LR 12 (auto)"
-    assert result_label("total-variation", 90, {"weight": 0.83456}) == "TV 0.835 (auto)"
-    assert result_label("wiener", 1, {"balance": 1e-3}, {"balance": 2e-3}) == "Wiener (auto)"
+    load = {key: METHODS[key].load_options() for key in METHODS}
+    assert result_label("ssi", load["ssi"](), 600) == "SSI 600"
+    lr = load["richardson-lucy"]
+    assert result_label("richardson-lucy", lr(iterations=7), 7) == "LR 7"
+    tv = load["total-variation"]
+    assert result_label("total-variation", tv(weight=0.5), 90) == "TV 0.5"
+    chosen = chosen_by(Chooser(), tv(), 90)
+    assert chosen == {"weight": 0.83456}
+    assert result_label("total-variation", tv(), 90, chosen) == "TV 0.835 (auto)"
+    assert result_label("total-variation", tv(), 90, chosen, {"weight": 2.0}) == "TV (auto)"
+    wiener = load["wiener"]
+    assert result_label("wiener", wiener(), 3, chosen_by(object(), wiener(), 3)) == "Wiener (auto)"
+    assert result_label("wiener", wiener(balance=0.01), 3) == "Wiener 0.01"
+
+
+class Counting(Options):
+    """A method that may stop by itself."""
+
+    iterations: Annotated[int, Field(ge=1)] | Literal["auto"] = option(
+        "auto", title="Iterations", description="How often."
+    )
+    precision: Literal["auto", "float32"] = option("auto", title="P", description="Not a number.")
+
+
+def test_iterations_that_were_chosen_are_those_that_were_done() -> None:
+    assert chosen_by(object(), Counting(), 12) == {"iterations": 12}
+    assert result_label("richardson-lucy", Counting(), 12, {"iterations": 12}) == "LR 12 (auto)"
+    assert result_label("richardson-lucy", Counting(iterations=9), 9) == "LR 9"

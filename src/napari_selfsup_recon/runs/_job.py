@@ -28,7 +28,7 @@ from napari_selfsup_recon.runs._preview import Previews
 from napari_selfsup_recon.runs._provenance import provenance
 from napari_selfsup_recon.runs._window import select
 from napari_selfsup_recon.runs.control import Control
-from napari_selfsup_recon.runs.names import result_label
+from napari_selfsup_recon.runs.names import chosen_by, result_label
 from napari_selfsup_recon.runs.noise import noise_for
 from napari_selfsup_recon.runs.plan import RunPlan
 from napari_selfsup_recon.runs.result import Result
@@ -103,7 +103,9 @@ class Job:
         run = run_learned if entry.learned else run_classical
         outcome = yield from run(method, frame, keep_model=self.keep_models)
         if outcome is not None:
-            outcome = replace(outcome, noise=noise, chosen=dict(getattr(method, "chosen", {})))
+            outcome = replace(
+                outcome, noise=noise, chosen=chosen_by(method, options, outcome.steps)
+            )
             background = getattr(options, "background", 0.0)
             where = f" (frame {list(index)})" if len(self.frames) > 1 else ""
             for doubt in doubts(
@@ -140,9 +142,8 @@ class Job:
                 "warning",
             )
             measurement = _up_to(measurement, reached)
-        label = result_label(
-            entry.key, max(o.steps for o in outcomes), *(o.chosen for o in outcomes)
-        )
+        steps = max(o.steps for o in outcomes)
+        label = result_label(entry.key, options, steps, *(o.chosen for o in outcomes))
         recipe = provenance(
             self.plan, entry, options, outcomes, device=str(self.device), seconds=seconds
         )

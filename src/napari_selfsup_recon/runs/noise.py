@@ -14,8 +14,8 @@ from napari_selfsup_recon.runs.config import NoiseChoice
 if TYPE_CHECKING:
     from napari_selfsup_recon.physics.noise_estimate import NoiseEstimate
 
-# Pixels that are looked at: enough for a few percent, and a second or two at most.
-_PIXELS = 2_000_000
+# Pixels that are read; fewer are looked at.
+_PIXELS = 16_000_000
 
 
 def noise_for(
@@ -46,7 +46,7 @@ def noise_for(
 
     values = (choice.gain, choice.offset, choice.read_noise)
     if None in values:
-        found = estimate_noise(excerpt(measured), psf=psf)
+        found = estimate_noise(measured[thinned(measured.shape)], psf=psf)
     else:
         found = NoiseEstimate(gain=0.0, offset=0.0, sigma=0.0)
     noise = with_choice(found, choice)
@@ -85,23 +85,21 @@ def look_at(measurement: Measurement, psf: np.ndarray[Any, Any] | None = None) -
     """
     from napari_selfsup_recon.physics.noise_estimate import estimate_noise
 
-    region = _middle(measurement.spatial_shape)
+    region = thinned(measurement.spatial_shape)
     frame = measurement.frame((0,) * len(measurement.leading_shape), region)
     fits = psf is not None and psf.ndim == frame.ndim
     return estimate_noise(frame, psf=psf if fits else None)
 
 
-def excerpt(image: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Return the middle of an image or volume, of about two million pixels at most."""
-    return image[_middle(image.shape)]
+def thinned(shape: tuple[int, ...]) -> tuple[slice, ...]:
+    """Return slices of an image or volume that hold about sixteen million pixels at most.
 
-
-def _middle(shape: tuple[int, ...]) -> tuple[slice, ...]:
-    """Return slices around the middle; planes are given up before rows and columns are."""
-    sizes = list(shape)
-    for axis in range(len(sizes)):
-        others = int(np.prod(sizes)) // sizes[axis]
-        least = 1 if axis < len(sizes) - 2 else 256
-        sizes[axis] = min(sizes[axis], max(least, _PIXELS // others))
-    starts = [(n - size) // 2 for n, size in zip(shape, sizes, strict=True)]
-    return tuple(slice(a, a + size) for a, size in zip(starts, sizes, strict=True))
+    Planes are left out evenly, and only of a single huge one the rows beyond its middle: what is
+    dark and what is bright should both be among what is left.
+    """
+    *stack, rows, columns = shape
+    most = max(256, _PIXELS // columns)
+    first = max(0, (rows - most) // 2)
+    plane = (slice(first, min(rows, first + most)), slice(0, columns))
+    fitting = max(1, _PIXELS // (min(rows, most) * columns))
+    return (*(slice(0, n, -(-n // fitting)) for n in stack), *plane)

@@ -56,12 +56,20 @@ def guard_wheel(widget: QWidget) -> None:
     widget.installEventFilter(_WheelGuard(widget))
 
 
-def make_editor(field: FieldInfo) -> Editor:
+def make_editor(field: FieldInfo, *, free: bool = False) -> Editor:
     """Return the editor for a field of an options model.
 
     Numbers get their range, ``Literal`` becomes a list of choices, a boolean a tick, and what is
     left a line of JSON. A number that may be ``"auto"`` or None has a tick beside it; what it
     begins with, when that is taken away, is the first of the field's ``examples``.
+
+    Parameters
+    ----------
+    field
+        The field.
+    free
+        Whether numbers beyond the range may be typed: the model then says what is wrong with them,
+        where a box would change them silently.
     """
     kinds = _members(field.annotation)
     unit = str((_extra(field)).get("unit", ""))
@@ -74,6 +82,8 @@ def make_editor(field: FieldInfo) -> Editor:
     if not {int, float} & set(kinds):
         return _line(text=str in kinds, optional=NoneType in kinds)
     box, start = _number(field, unit) if float in kinds else _integer(field, unit)
+    if free:
+        box.setRange(min(0, box.minimum()), _LARGEST)
     if not special:
         return _plain(box)
     auto = AutoNumber(box, start, special, words[0] if words else None)

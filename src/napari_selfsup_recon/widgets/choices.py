@@ -10,7 +10,8 @@ from napari.layers import Layer
 
 from napari_selfsup_recon.core.options import Options
 from napari_selfsup_recon.methods.registry import METHODS
-from napari_selfsup_recon.runs.config import PhysicsChoice, Task
+from napari_selfsup_recon.physics.psf.microscope import Microscope
+from napari_selfsup_recon.runs.config import NoiseChoice, PhysicsChoice, Task
 
 LayerRef = weakref.ReferenceType[Layer]
 
@@ -28,6 +29,7 @@ class PsfKind(Enum):
     """Where the PSF comes from; the value is what people read."""
 
     GAUSSIAN = "Gaussian"
+    THEORY = "From theory"
     LAYER = "From a layer"
     FILE = "From a file"
 
@@ -47,7 +49,8 @@ class PsfChoice:
     """The PSF.
 
     ``lateral`` and ``axial`` are full widths at half maximum in units of the image, 0 where they
-    were not set; ``physics`` holds what the more-options form edits.
+    were not set; ``microscope`` is what a PSF from theory is computed for; ``keep`` are the steps
+    of the preparation that were undone; ``physics`` holds what the more-options form edits.
     """
 
     kind: PsfKind = PsfKind.GAUSSIAN
@@ -55,6 +58,8 @@ class PsfChoice:
     path: str = ""
     lateral: float = 0.0
     axial: float = 0.0
+    microscope: Microscope | None = None
+    keep: tuple[str, ...] = ()
     physics: PhysicsChoice = field(default_factory=PhysicsChoice)
 
 
@@ -75,6 +80,7 @@ class Intent:
     data: DataChoice = field(default_factory=DataChoice)
     psf: PsfChoice = field(default_factory=PsfChoice)
     method: MethodChoice = field(default_factory=MethodChoice)
+    noise: NoiseChoice | None = None
     device: str = "auto"
 
 

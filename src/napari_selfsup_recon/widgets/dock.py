@@ -18,6 +18,7 @@ from napari_selfsup_recon.widgets.choices import Intent
 from napari_selfsup_recon.widgets.compare_card import CompareCard
 from napari_selfsup_recon.widgets.data_card import DataCard
 from napari_selfsup_recon.widgets.method_card import MethodCard
+from napari_selfsup_recon.widgets.noise_section import Scene
 from napari_selfsup_recon.widgets.parts import is_alive
 from napari_selfsup_recon.widgets.physics_card import PhysicsCard
 from napari_selfsup_recon.widgets.remedies import remedies, sample_actions
@@ -67,6 +68,7 @@ class ReconWidget(QWidget):
         self._timer.timeout.connect(self.refresh)
         for card in (self.data, self.physics, self.method):
             card.valueChanged.connect(self._on_edit)
+        self.physics.checked.connect(self._on_checked)
         self.run_card.deviceChanged.connect(self._on_edit)
         self.run_card.previewed.connect(lambda: self.start(attempt=True))
         self.run_card.ran.connect(self.start)
@@ -89,6 +91,7 @@ class ReconWidget(QWidget):
             data=self.data.value(),
             psf=self.physics.value(),
             method=self.method.value(),
+            noise=self.physics.noise.value(),
             device=self.run_card.device.currentText().strip() or "auto",
         )
 
@@ -96,6 +99,7 @@ class ReconWidget(QWidget):
         """Show ``intent``; layers that are gone are passed over."""
         self.data.setValue(intent.data)
         self.physics.setValue(intent.psf)
+        self.physics.noise.setValue(intent.noise)
         self.method.set_task(intent.data.task)
         self.method.setValue(intent.method)
         self.run_card.device.setCurrentText(intent.device)
@@ -127,20 +131,34 @@ class ReconWidget(QWidget):
         choice = self.data.value()
         self.method.set_task(choice.task)
         request = None
+        layer = choice.layer() if choice.layer is not None else None
         self._blocked = ""
         try:
-            if choice.layer is not None and (layer := choice.layer()) is not None:
+            if layer is not None:
                 check_layer(layer)
                 request = make_request(self.value(), self._viewer)
         except ReconError as error:
             self._blocked = str(error)
         measurement = request.source.measurement if request is not None else None
-        self.physics.refresh(choice.task, measurement)
+        self.physics.refresh(choice.task, measurement, getattr(layer, "metadata", None))
+        self.physics.show_noise(self._scene(request))
         if choice.task == "deconvolve" and not self._blocked:
             self._blocked = self.physics.problem
         self._show_needs(request)
         self.compare.refresh()
         self._show_state()
+
+    def _scene(self, request: Request | None) -> Scene | None:
+        """Return what the noise is estimated of."""
+        layer = request.source.layer() if request is not None else None
+        if request is None or layer is None:
+            return None
+        source = request.source
+        return Scene(source.measurement, layer.data, source.fixed, self.physics.psf)
+
+    def _on_checked(self) -> None:
+        if not self.session.busy:
+            self.refresh()
 
     def _show_needs(self, request: Request | None) -> None:
         if request is None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QCheckBox, QComboBox, QWidget
 
+from napari_selfsup_recon.core.errors import InputError
 from napari_selfsup_recon.core.options import Options
 from napari_selfsup_recon.core.registry import Entry
 from napari_selfsup_recon.methods.registry import METHODS
 from napari_selfsup_recon.widgets._editors import guard_wheel
 from napari_selfsup_recon.widgets.choices import MethodChoice
 from napari_selfsup_recon.widgets.options_form import OptionsForm
-from napari_selfsup_recon.widgets.parts import Card, describe, note
+from napari_selfsup_recon.widgets.parts import Card, describe, note, row
 from napari_selfsup_recon.widgets.texts import TEXTS
 
 
@@ -31,6 +34,7 @@ class MethodCard(Card):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("3  Method", parent)
         self._task = ""
+        self._wanted: dict[str, bool] = {}  # whether a task begins with a baseline
         self._kept: dict[str, Options] = {}
         self._form: OptionsForm | None = None
         self._form_key = ""
@@ -41,14 +45,21 @@ class MethodCard(Card):
         describe(self.method, *TEXTS["method"])
         self._summary = note()
         self._place, self._baseline_place = QWidget(), QWidget()
-        self.baseline = QCheckBox()
+        self.baseline = QCheckBox("First run")
         self.baseline.setChecked(True)
         describe(self.baseline, *TEXTS["baseline"])
-        for widget in (self.method, self._summary, self._place, self.baseline):
+        self.rival = QComboBox()
+        guard_wheel(self.rival)
+        describe(self.rival, *TEXTS["rival"])
+        self._rivals = row(self.baseline, self.rival)
+        self._rivals.setStretch(1, 1)
+        for widget in (self.method, self._summary, self._place):
             self.body.addWidget(widget)
+        self.body.addLayout(self._rivals)
         self.body.addWidget(self._baseline_place)
         self.method.currentIndexChanged.connect(self._on_method)
         self.baseline.toggled.connect(self._on_baseline)
+        self.rival.currentIndexChanged.connect(self._on_method)
         self.set_task("deconvolve")
 
     @property
@@ -80,8 +91,9 @@ class MethodCard(Card):
         self._kept[choice.key] = choice.options
         if choice.baseline is not None and choice.baseline_options is not None:
             self._kept[choice.baseline] = choice.baseline_options
-        with QSignalBlocker(self.baseline):
+        with QSignalBlocker(self.baseline), QSignalBlocker(self.rival):
             self.baseline.setChecked(choice.baseline is not None)
+            self.rival.setCurrentIndex(max(0, self.rival.findData(choice.baseline)))
         index = self.method.findData(choice.key)
         if index >= 0:
             with QSignalBlocker(self.method):
@@ -93,13 +105,13 @@ class MethodCard(Card):
         """Offer the methods that serve ``task``."""
         if task == self._task:
             return
+        if self._task:
+            self._wanted[self._task] = self.baseline.isChecked()
         self._task = task
-        before = self.method.currentData()
-        with QSignalBlocker(self.method):
-            self.method.clear()
-            for entry in METHODS.for_task(task):
-                self.method.addItem(entry.label, entry.key)
-            self.method.setCurrentIndex(max(0, self.method.findData(before)))
+        with QSignalBlocker(self.baseline):
+            self.baseline.setChecked(self._wanted.get(task, task == "deconvolve"))
+        _offer(self.method, METHODS.for_task(task))
+        _offer(self.rival, METHODS.for_task(task, learned=False))
         self._build()
 
     @property
@@ -115,6 +127,7 @@ class MethodCard(Card):
 
     def _on_baseline(self, wanted: bool) -> None:
         self._baseline_place.setVisible(wanted and not self.baseline.isHidden())
+        self.rival.setEnabled(wanted)
         self.valueChanged.emit()
 
     def _build(self) -> None:
@@ -126,11 +139,12 @@ class MethodCard(Card):
             self._form = self._replace(entry, self._form, self._place)
             self._form_key = entry.key
             self._place = self._form
-        rivals = METHODS.for_task(self._task, learned=False) if entry.learned else ()
-        self.baseline.setVisible(bool(rivals))
+        rivals = entry.learned and self.rival.count() > 0
+        self.baseline.setVisible(rivals)
+        self.rival.setVisible(rivals)
+        self.rival.setEnabled(self.baseline.isChecked())
         if rivals:
-            rival = rivals[0]
-            self.baseline.setText(f"Also run {rival.label} first")
+            rival = METHODS.find(self.rival.currentData())
             if rival.key != self._baseline_key:
                 self._keep(self._baseline_key, self._baseline_form)
                 self._baseline_form = self._replace(
@@ -138,7 +152,7 @@ class MethodCard(Card):
                 )
                 self._baseline_key = rival.key
                 self._baseline_place = self._baseline_form
-        self._baseline_place.setVisible(bool(rivals) and self.baseline.isChecked())
+        self._baseline_place.setVisible(rivals and self.baseline.isChecked())
 
     def _replace(self, entry: Entry, old: OptionsForm | None, place: QWidget) -> OptionsForm:
         form = OptionsForm(entry.load_options(), hidden=("device",))
@@ -152,7 +166,18 @@ class MethodCard(Card):
 
     def _keep(self, key: str, form: OptionsForm | None) -> None:
         if key and form is not None:
-            self._kept[key] = form.value()
+            with suppress(InputError):  # what does not fit is not worth keeping
+                self._kept[key] = form.value()
+
+
+def _offer(box: QComboBox, entries: tuple[Entry, ...]) -> None:
+    """Fill a box with methods; the one that was chosen stays, if it is among them."""
+    before = box.currentData()
+    with QSignalBlocker(box):
+        box.clear()
+        for entry in entries:
+            box.addItem(entry.label, entry.key)
+        box.setCurrentIndex(max(0, box.findData(before)))
 
 
 def _lower(sentence: str) -> str:

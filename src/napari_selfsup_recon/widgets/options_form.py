@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFormLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFormLayout, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
 from napari_selfsup_recon.core.errors import InputError
 from napari_selfsup_recon.core.options import Options
 from napari_selfsup_recon.runs.words import as_input_error
 from napari_selfsup_recon.widgets._editors import Editor, make_editor
-from napari_selfsup_recon.widgets.parts import describe, form_label, form_layout
+from napari_selfsup_recon.widgets.parts import describe, form_label, form_layout, note
 
 
 class OptionsForm(QWidget):
@@ -28,34 +29,41 @@ class OptionsForm(QWidget):
     hidden
         Fields that are chosen elsewhere in the window; they keep the value given by
         :meth:`setValue`.
+    free
+        Fields in which numbers beyond the range may be typed, to be told what is wrong with them.
     parent
         Qt parent.
 
     Attributes
     ----------
     valueChanged
-        Emitted with the new options whenever a person changes a valid value.
+        Emitted with the new options whenever a person changes them to valid ones.
+    refused
+        Emitted when a person changes them to what does not fit; it is said in place.
     """
 
     valueChanged = Signal(object)
+    refused = Signal()
 
     def __init__(
         self,
         model: type[Options],
         *,
         hidden: Collection[str] = (),
+        free: Collection[str] = (),
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self._model = model
+        self._free = free
         self._kept = model().model_dump(include=set(hidden))
         self._editors: dict[str, Editor] = {}
+        self._layouts: dict[str, QFormLayout] = {}
         self._quiet = False
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.setSpacing(4)
-        self._error = QLabel()
-        self._error.setWordWrap(True)
+        self._error = note()
         self._error.hide()
         plain, folded = self._split(hidden)
         if plain:
@@ -103,6 +111,10 @@ class OptionsForm(QWidget):
         except ValidationError as error:
             raise as_input_error(error, self._model, keys=False) from error
 
+    def raw(self, name: str) -> Any:
+        """Return what one field holds now, whether or not all of them fit."""
+        return self._editors[name].get()
+
     def setValue(self, options: Options) -> None:
         """Show ``options``; emits nothing."""
         if not isinstance(options, self._model):
@@ -113,6 +125,11 @@ class OptionsForm(QWidget):
             for name, editor in self._editors.items():
                 editor.set(values[name])
         self._error.hide()
+
+    def show_rows(self, wanted: Mapping[str, bool]) -> None:
+        """Show or hide the rows of fields; a hidden one keeps its value."""
+        for name, shown in wanted.items():
+            self._layouts[name].setRowVisible(self._editors[name].widget, shown)
 
     @contextmanager
     def _silence(self) -> Iterator[None]:
@@ -136,12 +153,13 @@ class OptionsForm(QWidget):
     def _rows(self, fields: dict[str, FieldInfo]) -> QFormLayout:
         layout = form_layout()
         for name, field in fields.items():
-            editor = make_editor(field)
+            editor = make_editor(field, free=name in self._free)
             title = field.title or name.replace("_", " ").capitalize()
             describe(editor.widget, title, field.description or title)
             layout.addRow(form_label(title, editor.widget), editor.widget)
             editor.connect(self._on_change)
             self._editors[name] = editor
+            self._layouts[name] = layout
         return layout
 
     def _on_change(self, *_: object) -> None:
@@ -150,8 +168,9 @@ class OptionsForm(QWidget):
         try:
             options = self.value()
         except InputError as error:
-            self._error.setText(str(error))
+            self._error.setText(f"⚠ {error}")
             self._error.show()
+            self.refused.emit()
             return
         self._error.hide()
         self.valueChanged.emit(options)

@@ -3,61 +3,66 @@
 from __future__ import annotations
 
 import weakref
-from math import prod
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 from napari.layers import Layer
 from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QFileDialog, QLineEdit, QToolButton, QWidget
 
-from napari_selfsup_recon.core.errors import ReconError
+from napari_selfsup_recon.core.errors import InputError
 from napari_selfsup_recon.core.measurement import Measurement
 from napari_selfsup_recon.core.units import unit_symbol
-from napari_selfsup_recon.runs.config import PhysicsChoice, RunConfig
-from napari_selfsup_recon.runs.psf import choose_psf
+from napari_selfsup_recon.runs.config import PhysicsChoice
 from napari_selfsup_recon.widgets._editors import TidyNumberBox, guard_wheel
 from napari_selfsup_recon.widgets.bridge import is_psf
 from napari_selfsup_recon.widgets.choices import PsfChoice, PsfKind
 from napari_selfsup_recon.widgets.layer_box import LayerBox
+from napari_selfsup_recon.widgets.microscope_form import MicroscopeForm
+from napari_selfsup_recon.widgets.noise_section import NoiseSection, Scene
 from napari_selfsup_recon.widgets.options_form import OptionsForm
 from napari_selfsup_recon.widgets.parts import Card, describe, form_label, form_layout, note, row
+from napari_selfsup_recon.widgets.psf_check import Answer, PsfCheck
 from napari_selfsup_recon.widgets.psf_view import PsfView
-from napari_selfsup_recon.widgets.request import physics_of, psf_of
 from napari_selfsup_recon.widgets.texts import TEXTS
 
 # Widths that light microscopes have, in voxels of a well sampled image; only a first guess.
 _LATERAL, _AXIAL = 2.5, 3.0
-# Voxels of a PSF that are looked at without holding up the window.
-_QUICK = 4_000_000
 
 
 class PhysicsCard(Card):
-    """Chooses a :class:`~napari_selfsup_recon.widgets.choices.PsfChoice`.
+    """Chooses a :class:`~napari_selfsup_recon.widgets.choices.PsfChoice` and the noise.
 
     Attributes
     ----------
     valueChanged
         Emitted when a person, or the layer list, changed it.
+    checked
+        Emitted when it turned out later whether the PSF can be used.
     problem
         Why the PSF cannot be used, empty where it can.
     """
 
     valueChanged = Signal()
+    checked = Signal()
 
     def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
         super().__init__("2  Physics", parent)
         self.problem = ""
         self._guessed = True  # the widths are guesses
         self._chosen = False  # a person said where the PSF comes from
-        self._seen: object = None  # what was checked last, and what came of it
-        self._seen_problem = ""
+        self._keep: tuple[str, ...] = ()
+        self._scale: tuple[float, ...] = ()
+        self._shown: Answer | None = None
+        self.check = PsfCheck(self)
         self.kind = QComboBox()
         for kind in PsfKind:
             self.kind.addItem(kind.value, kind)
         guard_wheel(self.kind)
         describe(self.kind, *TEXTS["psf kind"])
         self.lateral, self.axial = _width_box("lateral"), _width_box("axial")
+        self.microscope = MicroscopeForm()
         self.layer = LayerBox(viewer, _first_psf)
         describe(self.layer, *TEXTS["psf layer"])
         self.path = QLineEdit()
@@ -70,7 +75,8 @@ class PhysicsCard(Card):
         self._file.setLayout(row(self.path, browse))
         self._none = note("Denoising needs nothing to be known of the instrument.")
         self.view = PsfView()
-        self.more = OptionsForm(PhysicsChoice, hidden=("psf", "path", "fwhm"))
+        self.more = OptionsForm(PhysicsChoice, hidden=("psf", "path", "fwhm", "microscope", "keep"))
+        self.noise = NoiseSection()
         self._form = form_layout()
         self._form.addRow(form_label("PSF", self.kind), self.kind)
         self._form.addRow(form_label("Width xy", self.lateral), self.lateral)
@@ -79,27 +85,40 @@ class PhysicsCard(Card):
         self._form.addRow(form_label("File", self._file), self._file)
         self.body.addWidget(self._none)
         self.body.addLayout(self._form)
-        self.body.addWidget(self.view)
-        self.body.addWidget(self.more)
+        for widget in (self.microscope, self.view, self.more, self.noise):
+            self.body.addWidget(widget)
         self._find_psf()
         self.kind.activated.connect(self._on_kind)
-        self.kind.currentIndexChanged.connect(self._on_change)
-        self.layer.chosen.connect(self._on_change)
-        self.path.editingFinished.connect(self._on_change)
+        self.kind.currentIndexChanged.connect(self._on_source)
+        self.layer.chosen.connect(self._on_layer)
+        self.path.editingFinished.connect(self._on_path)
         browse.clicked.connect(self._browse)
         for box in (self.lateral, self.axial):
             box.valueChanged.connect(self._on_width)
+        self.microscope.valueChanged.connect(self._on_microscope)
+        self.view.keptChanged.connect(self._on_kept)
         self.more.valueChanged.connect(self._on_change)
+        self.noise.valueChanged.connect(self._on_change)
+        self.check.answered.connect(self._on_answer)
 
     def value(self) -> PsfChoice:
-        """Return what is chosen."""
+        """Return what is chosen.
+
+        Raises
+        ------
+        InputError
+            If the microscope cannot exist.
+        """
         layer = self.layer.layer
+        kind = self.kind.currentData()
         return PsfChoice(
-            kind=self.kind.currentData(),
+            kind=kind,
             layer=None if layer is None else weakref.ref(layer),
             path=self.path.text().strip(),
             lateral=self.lateral.value(),
             axial=self.axial.value(),
+            microscope=self.microscope.value() if kind is PsfKind.THEORY else None,
+            keep=self._keep,
             physics=cast(PhysicsChoice, self.more.value()),
         )
 
@@ -116,15 +135,18 @@ class PhysicsCard(Card):
                 with QSignalBlocker(box):
                     box.setValue(width)
                 self._guessed = False
+        if choice.microscope is not None:
+            self.microscope.setValue(choice.microscope)
+        self._keep = choice.keep
         self.more.setValue(choice.physics)
 
     def reset_choices(self, event: Any = None) -> None:
         """Follow the layer list; take a PSF that is opened, unless a person chose otherwise."""
         self.layer.refresh()
         if self._find_psf():
-            self._on_change()
+            self._on_source()
 
-    def refresh(self, task: str, measurement: Measurement | None) -> None:
+    def refresh(self, task: str, measurement: Measurement | None, metadata: Any = None) -> None:
         """Check the PSF against the image and show what was found.
 
         Parameters
@@ -133,6 +155,8 @@ class PhysicsCard(Card):
             ``"denoise"`` needs no PSF.
         measurement
             The image, None where there is none.
+        metadata
+            What its layer knows of the microscope, perhaps.
         """
         self.problem = ""
         sharpen = task == "deconvolve"
@@ -149,45 +173,60 @@ class PhysicsCard(Card):
             (self._file, kind is PsfKind.FILE),
         ):
             self._form.setRowVisible(widget, sharpen and shown)
+        self.microscope.setVisible(sharpen and kind is PsfKind.THEORY)
         self.view.setVisible(sharpen and measurement is not None)
         if not sharpen or measurement is None:
             return
         self._guess_widths(measurement)
+        self.microscope.take_from(metadata)
         if kind is PsfKind.FILE and not self.path.text().strip():
             self.problem = "Choose the file that holds the PSF."
-            self.view.say("")
-            self._seen = None
-            return
-        self._check(measurement)
-
-    def _check(self, measurement: Measurement) -> None:
-        choice = self.value()
-        layer = self.layer.layer if choice.kind is PsfKind.LAYER else None
-        facts = () if layer is None else (id(layer.data), tuple(layer.scale), tuple(layer.units))
-        grid = (measurement.spatial_shape, measurement.scale, measurement.units)
-        if self._seen == (choice, facts, grid) and choice.kind is not PsfKind.FILE:
-            self.problem = self._seen_problem
-            return
-        self._seen = (choice, facts, grid)
-        self._look(choice, measurement)
-        self._seen_problem = self.problem
-
-    def _look(self, choice: PsfChoice, measurement: Measurement) -> None:
-        layer = self.layer.layer
-        if choice.kind is PsfKind.LAYER and layer is not None and _size(layer) > _QUICK:
-            self.view.say("The PSF is large: it is checked when the run starts.")
+            self._say("")
+            self.check.forget()
             return
         try:
-            given = None
-            if choice.kind is PsfKind.LAYER:
-                given = psf_of(choice, measurement.spatial_ndim)
-            config = RunConfig(physics=physics_of(choice, measurement))
-            psf, findings = choose_psf(config, measurement, given)
-        except ReconError as error:
+            choice = self.value()
+        except InputError as error:  # which the form says beside the numbers
             self.problem = str(error)
-            self.view.say(f"⚠ {error}")
+            self._say("")
             return
-        self.view.show_psf(psf, findings, measurement.spatial_scale)
+        answer = self.check.look(choice, measurement)
+        if answer is None:  # the pictures stay until there are better ones
+            self.view.findings.say("Looking at the PSF …")
+            self._shown = None
+        else:
+            self._show(answer, measurement.spatial_scale)
+        self._scale = measurement.spatial_scale
+
+    def show_noise(self, scene: Scene | None) -> None:
+        """Look at the noise of an image."""
+        self.noise.refresh(scene)
+
+    @property
+    def psf(self) -> np.ndarray[Any, Any] | None:
+        """The PSF as it will be used, where that is known already."""
+        answer = self.check.answer
+        return answer.psf if answer is not None and not self.view.isHidden() else None
+
+    def _on_answer(self) -> None:
+        answer = self.check.answer
+        if answer is not None:
+            self._show(answer, self._scale)
+            self.checked.emit()
+
+    def _show(self, answer: Answer, scale: tuple[float, ...]) -> None:
+        self.problem = answer.problem
+        if answer is self._shown:
+            return
+        if answer.psf is None:
+            self._say(f"⚠ {answer.problem}")
+        else:
+            self.view.show_psf(answer.psf, answer.findings, scale)
+        self._shown = answer
+
+    def _say(self, text: str) -> None:
+        self.view.say(text)
+        self._shown = None
 
     def _guess_widths(self, measurement: Measurement) -> None:
         """Begin with widths that fit the voxels; never overwrite what a person typed."""
@@ -215,8 +254,31 @@ class PhysicsCard(Card):
     def _on_kind(self, _: int) -> None:
         self._chosen = True
 
+    def _on_source(self, *_: object) -> None:
+        self._keep = ()  # what was undone was undone for another PSF
+        self._on_change()
+
+    def _on_layer(self) -> None:
+        if self.kind.currentData() is PsfKind.LAYER:
+            self._on_source()
+
+    def _on_path(self) -> None:
+        if self.path.isModified():
+            self.path.setModified(False)
+            self._on_source()
+
     def _on_width(self, _: float) -> None:
         self._guessed, self._chosen = False, True
+        self._on_change()
+
+    def _on_microscope(self) -> None:
+        self._chosen = True
+        self._on_change()
+
+    def _on_kept(self, step: str, kept: bool) -> None:
+        """Take a repair back, or do it after all."""
+        others = tuple(name for name in self._keep if name != step)
+        self._keep = (*others, step) if kept else others
         self._on_change()
 
     def _on_change(self, *_: object) -> None:
@@ -233,7 +295,7 @@ class PhysicsCard(Card):
         )
         if chosen:
             self.path.setText(chosen)
-            self._on_change()
+            self._on_source()
 
 
 def _width_box(key: str) -> QDoubleSpinBox:
@@ -244,11 +306,6 @@ def _width_box(key: str) -> QDoubleSpinBox:
     guard_wheel(box)
     describe(box, *TEXTS[key])
     return box
-
-
-def _size(layer: Layer) -> int:
-    data = layer.data[0] if getattr(layer, "multiscale", False) else layer.data
-    return prod(data.shape)
 
 
 def _first_psf(viewer: Any, layers: list[Layer]) -> Layer | None:

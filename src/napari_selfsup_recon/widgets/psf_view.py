@@ -6,22 +6,31 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QImage, QPixmap
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
-from napari_selfsup_recon.widgets.parts import describe, note
+from napari_selfsup_recon.core.units import unit_symbol
+from napari_selfsup_recon.widgets.findings import Findings
+from napari_selfsup_recon.widgets.parts import describe
 from napari_selfsup_recon.widgets.texts import TEXTS
 
 if TYPE_CHECKING:
     from napari_selfsup_recon.physics.psf import Finding
 
 _SIDE = 56
-_MARKS = {"ok": "✓", "repaired": "✓", "warning": "⚠"}
 
 
 class PsfView(QWidget):
-    """Shows a prepared PSF."""
+    """Shows a prepared PSF.
+
+    Attributes
+    ----------
+    keptChanged
+        Emitted with the name of a step and whether a person wants it left out.
+    """
+
+    keptChanged = Signal(str, bool)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -32,17 +41,18 @@ class PsfView(QWidget):
             describe(picture, *TEXTS["thumbnail"])
             pictures.addWidget(picture)
         pictures.addStretch(1)
-        self._words = note()
+        self.findings = Findings()
+        self.findings.keptChanged.connect(self.keptChanged.emit)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
         layout.addLayout(pictures)
-        layout.addWidget(self._words)
+        layout.addWidget(self.findings)
 
     @property
     def text(self) -> str:
         """What is said about the PSF."""
-        return self._words.text()
+        return self.findings.text
 
     def show_psf(
         self,
@@ -63,8 +73,7 @@ class PsfView(QWidget):
         """
         for picture in self._pictures:
             picture.hide()
-        self._words.setText(in_words(findings))
-        self._words.setVisible(bool(findings))
+        self.findings.show_findings(findings)
         if psf is None:
             return
         size = tuple(scale) or (1.0,) * psf.ndim
@@ -78,16 +87,16 @@ class PsfView(QWidget):
     def say(self, text: str) -> None:
         """Show a sentence in the place of a PSF."""
         self.show_psf(None)
-        self._words.setText(text)
-        self._words.setVisible(bool(text))
+        self.findings.say(text)
 
 
-def in_words(findings: Sequence[Finding]) -> str:
-    """Return the findings as lines; all that was fine shares the first one."""
-    fine = [finding.step for finding in findings if finding.level == "ok"]
-    lines = [f"{_MARKS['ok']} {', '.join(fine)}"] if fine else []
-    lines += [f"{_MARKS[f.level]} {f.message}" for f in findings if f.level != "ok"]
-    return "\n".join(lines)
+def width_in_words(widths: Sequence[float], unit: str) -> str:
+    """Return full widths at half maximum (z, y, x) or (y, x), for example ``"0.24 µm (xy)"``."""
+    symbol = "px" if unit == "pixel" else unit_symbol(unit)
+    *axial, y, x = widths
+    alike = abs(y - x) <= 0.02 * max(y, x)
+    lateral = f"{y:.3g} {symbol} (xy)" if alike else f"{y:.3g} × {x:.3g} {symbol} (y, x)"
+    return ", ".join([lateral, *(f"{z:.3g} {symbol} (z)" for z in axial)])
 
 
 def _picture(view: np.ndarray[Any, Any], tall: float, wide: float) -> QPixmap:

@@ -74,6 +74,7 @@ def make_request(intent: Intent, viewer: Any, *, attempt: bool = False) -> Reque
             else {}
         ),
         physics=physics_of(intent.psf, source.measurement),
+        noise=intent.noise,
         region=region,
         preview_every=_TRY_EVERY if attempt else preview_interval(),
     )
@@ -132,7 +133,13 @@ def box_around(centre: Sequence[int], shape: Sequence[int], size: Sequence[int])
 
 def physics_of(choice: PsfChoice, measurement: Measurement) -> PhysicsChoice:
     """Return the physics part of a run."""
-    kinds = {PsfKind.GAUSSIAN: "gaussian", PsfKind.LAYER: "array", PsfKind.FILE: "file"}
+    kinds = {
+        PsfKind.GAUSSIAN: "gaussian",
+        PsfKind.THEORY: "theory",
+        PsfKind.LAYER: "array",
+        PsfKind.FILE: "file",
+    }
+    recorded = choice.kind in (PsfKind.LAYER, PsfKind.FILE)
     lateral, axial = choice.lateral, choice.axial
     fwhm = (axial, lateral, lateral)[3 - measurement.spatial_ndim :]
     return choice.physics.model_copy(
@@ -140,6 +147,8 @@ def physics_of(choice: PsfChoice, measurement: Measurement) -> PhysicsChoice:
             "psf": kinds[choice.kind],
             "path": choice.path or None if choice.kind is PsfKind.FILE else None,
             "fwhm": fwhm if choice.kind is PsfKind.GAUSSIAN and all(fwhm) else None,
+            "microscope": choice.microscope if choice.kind is PsfKind.THEORY else None,
+            "keep": choice.keep if recorded else (),
         }
     )
 

@@ -53,12 +53,22 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Full width at half maximum of the PSF across slices. Usually 2 to 4 times that within "
         "a slice.",
     ),
+    "noise": (
+        "Noise",
+        "How noisy the image is: estimated from it, and yours to correct. Methods that need it, "
+        "for example to choose their own strength, use these numbers.",
+    ),
+    "noise reset": (
+        "Use the estimates",
+        "Takes back all corrections: the numbers are estimated from the image again.",
+    ),
     "thumbnail": ("PSF", "The PSF as it is used: seen from above (xy) and from the side (xz)."),
     "method": ("Method", "How the image is restored."),
     "baseline": (
         "Also run the baseline",
         "A classical method first: an image in seconds, to compare the learned one with.",
     ),
+    "rival": ("Baseline", "The classical method that runs first."),
     "device": (
         "Device",
         "Where to compute. auto takes the GPU with the most free memory, else the CPU.",
