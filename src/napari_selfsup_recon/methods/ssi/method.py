@@ -17,8 +17,8 @@ from napari_selfsup_recon.core.indexing import spatial
 from napari_selfsup_recon.core.measurement import FloatImage
 from napari_selfsup_recon.core.options import Options
 from napari_selfsup_recon.core.random import torch_generator
-from napari_selfsup_recon.inference.tiles import tiled
 from napari_selfsup_recon.methods.base import LearnedMethod, as_tensor
+from napari_selfsup_recon.methods.ssi._answers import answers
 from napari_selfsup_recon.methods.ssi._crops import mirror
 from napari_selfsup_recon.methods.ssi._masking import fill, surroundings
 from napari_selfsup_recon.methods.ssi._network import Inverse, Statistics
@@ -34,7 +34,7 @@ from napari_selfsup_recon.physics.blur import Blur
 from napari_selfsup_recon.physics.noise import Noise
 from napari_selfsup_recon.physics.noise_estimate import NoiseEstimate, estimate_noise
 from napari_selfsup_recon.physics.outliers import find_outliers
-from napari_selfsup_recon.training.device import autocast, pick_device
+from napari_selfsup_recon.training.device import pick_device
 from napari_selfsup_recon.training.loop import Loop, LoopSettings
 from napari_selfsup_recon.training.noise_facts import NoiseFacts, noise_facts
 from napari_selfsup_recon.training.scaling import Scaling, estimate_scaling, facts_of
@@ -42,9 +42,6 @@ from napari_selfsup_recon.training.scaling import Scaling, estimate_scaling, fac
 _FACTS = ("scaling", "noise", "gain", "pooling", "statistics", "start")
 _KEPT_STARTS = 2
 _WIDTHS = (1, 3, 6, 6)
-# Tiles of about 0.2 s; what lies beyond the halo has next to no weight in a pixel's answer.
-_TILE = {2: (256, 256), 3: (32, 64, 64)}
-_HALO = {2: (48, 48), 3: (6, 12, 12)}
 _MOST_TURNS = {2: 8, 3: 4}
 
 
@@ -181,18 +178,16 @@ class SSI(LearnedMethod):
         scaled = scaling.apply(items).to(self.device)
         hidden = (roles > 0).to(self.device)
         silent = hidden | self._wrong(fill(scaled, hidden))
-        model = self._current()
-        assert isinstance(model, Inverse)
         seen, gain = fill(scaled, silent), self._facts["gain"]
         if self._facts.get("start"):
             starter = self._starter(scaled)
             start, expected = exhaust(starter.solve(scaled, silent))
-            x = torch.cat([exhaust(self._answers(model, pair)) for pair in _pairs(seen, start)])
+            x = exhaust(self._answers(torch.cat([seen, start], dim=1)))
             change = Blur(starter.physics.psf, scaled.shape[2:], boundary="zero").A(x - start)
             expected = expected + change / gain
         else:
             canvas = mirror(seen, *zip(*self._physics.margins, strict=True))
-            x = torch.cat([exhaust(self._answers(model, item[None])) for item in canvas])
+            x = exhaust(self._answers(canvas))
             expected = self._physics.A(x) / gain
         shape = np.shape(y)
         predicted = scaling.invert(expected).cpu().numpy().astype(np.float32)
@@ -353,40 +348,32 @@ class SSI(LearnedMethod):
         return model.eval()
 
     def _pieces(self, y: Tensor) -> Generator[tuple[int, int], None, Tensor]:
-        model = self._current()
-        assert isinstance(model, Inverse)
+        self._current()  # there must be one before the work begins
         scaling = Scaling(**self._facts["scaling"])
         scaled = scaling.apply(y)
+        cleaned = fill(scaled, self._wrong(scaled))
         if self._facts.get("start"):
             before = behind = (0,) * self._ndim
             start = yield from relay(self._start(scaled), lambda _: (0, 1))
-            canvas = torch.cat([self._cleaned(scaled), start.to(y.device)], dim=1)
+            canvas = torch.cat([cleaned, start.to(y.device)], dim=1)
         else:
             before, behind = zip(*self._physics.margins, strict=True)
-            canvas = mirror(self._cleaned(scaled), before, behind)
-        total = yield from self._answers(model, canvas)
+            canvas = mirror(cleaned, before, behind)
+        total = yield from self._answers(canvas)
         image: Tensor = scaling.invert(total) / self._facts["gain"]
         inner = tuple(slice(b, b + n) for b, n in zip(before, y.shape[2:], strict=True))
         return image[spatial(inner)]
 
-    def _answers(self, model: Inverse, canvas: Tensor) -> Generator[tuple[int, int], None, Tensor]:
-        """Return the mean answer of the network over the orientations, still scaled."""
-        total = torch.zeros_like(canvas[:, :1])
+    def _answers(self, canvas: Tensor) -> Generator[tuple[int, int], None, Tensor]:
+        """Return what the network says of ``(items, channel, *spatial)``, still scaled."""
+        model = self._current()
+        assert isinstance(model, Inverse)
         turns = self._ensemble if self.options.ensemble else self._turns[:1]
-        for index, turn in enumerate(turns):
-            pieces = tiled(
-                lambda part, turn=turn: self._answer(model, part, turn),  # type: ignore[misc]
-                canvas,
-                core=_TILE[self._ndim],
-                halo=[min(n, h) for n, h in zip(model.net.reach, _HALO[self._ndim], strict=True)],
-                multiple=model.net.multiple,
-                device=self.device,
+        return (
+            yield from answers(
+                model, canvas, turns, device=self.device, precision=self.options.precision
             )
-            total += yield from relay(
-                pieces,
-                lambda now, index=index: (index * now[1] + now[0], len(turns) * now[1]),  # type: ignore[misc]
-            )
-        return total / len(turns)
+        )
 
     def _start(self, y: Tensor) -> Generator[Event, None, Tensor]:
         """Return the image that the network refines; that of the same measurement is kept."""
@@ -405,23 +392,8 @@ class SSI(LearnedMethod):
         every = max(1, len(self._turns) // _MOST_TURNS[self._ndim])
         return self._turns[::every]
 
-    def _cleaned(self, y: Tensor) -> Tensor:
-        """Fill single wrong pixels as in training."""
-        wrong = self._wrong(y)
-        return fill(y, wrong) if bool(wrong.any()) else y
-
     def _wrong(self, y: Tensor) -> Tensor:
+        """Return single wrong pixels, as in training."""
         noise = NoiseFacts(**self._facts["noise"])
         psf = None if noise.coarse else self._psf
         return find_outliers(y, noise.deviation(surroundings(y)), psf)
-
-    def _answer(self, model: nn.Module, part: Tensor, turn: Orientation) -> Tensor:
-        with torch.no_grad(), autocast(self.device, self.options.precision):
-            image: Tensor = model(turn.apply(part))
-        return turn.undo(image.float())
-
-
-def _pairs(seen: Tensor, start: Tensor) -> Iterator[Tensor]:
-    """Yield what the network sees of each item ``(1, 2, *spatial)``."""
-    for one, first in zip(seen, start, strict=True):
-        yield torch.cat([one[None], first[None]], dim=1)
