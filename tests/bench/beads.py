@@ -3,8 +3,8 @@
     tox run -e bench -- beads
     tox run -e bench -- beads --seeds 8 --check
 
-Twelve beads of different brightness a volume, at places that are no whole voxels; photon noise on a
-background of 10 photons and a read noise of 2. The error of the width is that of the whole
+Sixteen beads of different brightness a volume, at places that are no whole voxels; photon noise on
+a background of 5 photons and a read noise of 1.5. The error of the width is that of the whole
 procedure: beads are found, aligned and averaged without help.
 """
 
@@ -16,11 +16,10 @@ from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "physics"))
-
-from simulated_beads import MICROSCOPES, PEAKS, simulate
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from napari_selfsup_recon.physics import psf
+from physics.simulated_beads import MICROSCOPES, PEAKS, simulate
 
 LIMIT = 0.05
 

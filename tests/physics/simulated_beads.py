@@ -11,7 +11,7 @@ from scipy import ndimage
 from napari_selfsup_recon.physics import psf
 
 FINER = 5
-PEAKS = (1000, 300, 100, 40)
+PEAKS = (1000, 300, 100, 50)
 """Photons in the brightest voxel of a typical bead: the four noise levels."""
 
 MICROSCOPES = {
@@ -52,10 +52,10 @@ def simulate(
     name: str,
     peak: float,
     *,
-    count: int = 12,
-    shape: tuple[int, int, int] = (36, 136, 136),
-    background: float = 10.0,
-    read_noise: float = 2.0,
+    count: int = 16,
+    shape: tuple[int, int, int] = (36, 150, 150),
+    background: float = 5.0,
+    read_noise: float = 1.5,
     seed: int = 0,
 ) -> Beads:
     """Return beads at random places and of random brightness (0.6 to 1.4 of ``peak``)."""

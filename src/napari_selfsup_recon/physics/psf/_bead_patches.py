@@ -60,7 +60,7 @@ def cut_out(
     others
         Centres of all other beads, (beads, axes).
     widths
-        Full widths at half maximum; voxels within two of them around other beads are not valid.
+        Full widths at half maximum; the measure of what is near to another bead.
     """
     corner = np.round(centre).astype(int) - np.array(shape) // 2 - _MARGIN
     index = [
@@ -81,13 +81,21 @@ def cut_out(
             nearest = np.clip(np.round(grid).astype(int), 0, size - 1)
             inside &= ~bad[nearest]
         valid &= inside.reshape([-1 if a == axis else 1 for a in range(len(shape))])
+    own = _distance(grids, centre, widths)
     for other in others:
-        away = sum(
-            (((grid - o) / w) ** 2).reshape([-1 if a == axis else 1 for a in range(len(shape))])
-            for axis, (grid, o, w) in enumerate(zip(grids, other, widths, strict=True))
-        )
-        valid &= np.asarray(away) > 4.0
+        away = _distance(grids, other, widths)
+        # Two widths away a bead is dark, and nearer to its own centre the other one outshines it.
+        valid &= (away > 2.0) | (away > 1.5 * own)
     return Patch(centre, values, valid)
+
+
+def _distance(grids: list[Kernel], place: Kernel, widths: Kernel) -> Kernel:
+    """Return how far each voxel is from ``place``, in widths."""
+    squares = [((g - p) / w) ** 2 for g, p, w in zip(grids, place, widths, strict=True)]
+    total: Kernel = np.zeros([square.size for square in squares])
+    for part in np.ix_(*squares):
+        total += part
+    return np.sqrt(total)
 
 
 def _shifted(values: Kernel, axis: int, offset: float) -> Kernel:
@@ -104,7 +112,7 @@ def _shifted(values: Kernel, axis: int, offset: float) -> Kernel:
 def with_background(patch: Patch, core: Mask) -> Patch:
     """Return the patch with the grey value around the bead and the light in it."""
     shell = np.ones(patch.values.shape, dtype=bool)
-    shell[tuple(slice(1, -1) if n > 2 else slice(None) for n in shell.shape)] = False
+    shell[tuple(slice(1, -1) if n > 2 else slice(None) for n in patch.values.shape)] = False
     around = patch.values[shell & patch.valid]
     if around.size < 8:
         around = patch.values[patch.valid & ~core]
@@ -121,9 +129,10 @@ def with_background(patch: Patch, core: Mask) -> Patch:
 
 
 def mean_of(patches: list[Patch]) -> Kernel:
-    """Return the mean bead, of brightness 1 and without background; 0 where none is valid.
+    """Return the mean bead, of brightness 1 and without background.
 
-    Light is added to light, so that bright beads count more: best for photon noise.
+    Light is added to light, so that bright beads count more: best for photon noise. Where no bead
+    is valid, the voxel opposite stands in.
     """
     total = np.zeros(patches[0].values.shape)
     count = np.zeros(patches[0].values.shape)
@@ -131,7 +140,7 @@ def mean_of(patches: list[Patch]) -> Kernel:
         total += np.where(patch.valid, patch.values - patch.background, 0.0)
         count += patch.brightness * patch.valid
     mean: Kernel = np.divide(total, count, out=np.zeros_like(total), where=count > 0)
-    return mean
+    return np.where(count > 0, mean, np.flip(mean))
 
 
 def median_of(patches: list[Patch]) -> Kernel:

@@ -17,6 +17,7 @@ MOST = 500  # beads; the brightest are kept
 _NARROW = 1.5  # voxels; no bead appears smaller
 _SIGNIFICANT = 6.0  # standard deviations of the noise
 _EQUAL = 0.3  # of a bead nearby; what is fainter is its fringe, or noise on its flank
+_FAR = 8.0  # widths; what is further apart is not the same thing
 _DIP = 0.85  # of the fainter of two beads: how dark it must be between them
 
 Real = NDArray[np.float32]
@@ -128,7 +129,8 @@ class Scene:
         sigmas = np.array([1.0 if n > 2 else 0.0 for n in self.data.shape])
         smooth, noise = self.smoothed(sigmas)
         least = max(_SIGNIFICANT * noise, 0.2 * float(smooth.max()))
-        peaks = _local_maxima(smooth, np.full(self.data.ndim, 3.0), least)[:40]
+        guess = np.full(self.data.ndim, 3.0)
+        peaks = _distinct(smooth, _local_maxima(smooth, guess, least)[:200], guess, 40)
         found = [w for p in peaks if (w := _half_widths(smooth, p)) is not None]
         if not found:
             return np.full(self.data.ndim, 3.0)
@@ -145,12 +147,7 @@ class Scene:
         if not least > 0:
             return np.zeros((0, self.data.ndim))
         peaks = _local_maxima(smooth, widths / 2, least)
-        kept: list[NDArray[np.intp]] = []
-        for peak in peaks:
-            if all(_apart(smooth, peak, other, widths) for other in kept):
-                kept.append(peak)
-            if len(kept) == MOST:
-                break
+        kept = _distinct(smooth, peaks, widths, MOST)
         exact = [_centroid(smooth, peak, widths) for peak in kept]
         return np.array(exact, dtype=np.float64).reshape(-1, self.data.ndim)
 
@@ -192,19 +189,33 @@ def _half_widths(smooth: Real, peak: NDArray[np.intp]) -> Kernel | None:
                 k = int(below[0])
                 ends.append(k - 1 + (side[k - 1] - height / 2) / (side[k - 1] - side[k]))
         if ends and n > 2:
-            widths[axis] = 2 * min(ends)
+            widths[axis] = sum(ends) if len(ends) == 2 else 2 * ends[0]
     return widths if np.isfinite(widths).any() else None
 
 
+def _distinct(
+    smooth: Real, peaks: list[NDArray[np.intp]], widths: Kernel, most: int
+) -> list[NDArray[np.intp]]:
+    """Return the maxima that are beads of their own, not bumps on a brighter one."""
+    kept: list[NDArray[np.intp]] = []
+    for peak in peaks:
+        away = (np.array(kept).reshape(-1, peak.size) - peak) / widths
+        near = np.flatnonzero(np.linalg.norm(away, axis=1) < _FAR)
+        if all(_apart(smooth, peak, kept[i], widths) for i in near):
+            kept.append(peak)
+        if len(kept) == most:
+            break
+    return kept
+
+
 def _apart(smooth: Real, peak: NDArray[np.intp], other: NDArray[np.intp], widths: Kernel) -> bool:
-    """Return whether it gets darker between a maximum and a brighter one."""
+    """Return whether a maximum is as bright as a brighter one nearby, with darkness between."""
     from scipy import ndimage
 
-    if np.linalg.norm((peak - other) / widths) > 3:
-        return True
-    if smooth[tuple(peak)] < _EQUAL * smooth[tuple(other)]:
+    close = np.linalg.norm((peak - other) / widths) < 3
+    if close and smooth[tuple(peak)] < _EQUAL * smooth[tuple(other)]:
         return False
-    steps = np.linspace(0, 1, 24)
+    steps = np.linspace(0, 1, 32)
     line = ndimage.map_coordinates(smooth, peak[:, None] + (other - peak)[:, None] * steps, order=1)
     return bool(line.min() < _DIP * smooth[tuple(peak)])
 

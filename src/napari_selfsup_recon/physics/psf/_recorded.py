@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -85,7 +86,7 @@ def mend_dark_planes(psf: ArrayLike) -> tuple[Kernel, Finding]:
     return mended[first : last + 1], Finding("dark planes", " ".join(told), "repaired")
 
 
-def dark_planes(volume: Kernel) -> NDArray[np.bool_]:
+def dark_planes(volume: NDArray[Any]) -> NDArray[np.bool_]:
     """Return which planes of a volume recorded nothing, as a list of yes and no."""
     lowest, highest = volume.min(axis=(1, 2)), volume.max(axis=(1, 2))
     constant: NDArray[np.bool_] = lowest == highest

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from napari_selfsup_recon.core.errors import InputError
-from napari_selfsup_recon.physics.psf import _bead_patches as patches
-from napari_selfsup_recon.physics.psf._core import smooth
+from napari_selfsup_recon.physics.psf._bead_mean import Aligned, align, cut
+from napari_selfsup_recon.physics.psf._bead_patches import Mask, Patch
 from napari_selfsup_recon.physics.psf._find_beads import Scene, as_volume, checked, find_beads
 from napari_selfsup_recon.physics.psf._finding import Finding, Kernel, in_words
 from napari_selfsup_recon.physics.psf._fwhm import fwhm as widths_of
@@ -25,8 +25,6 @@ __all__ = ["Bead", "BeadPsf", "find_beads", "from_beads"]
 _EDGE = 1.25  # widths; nearer to the border, a bead is cut
 _TOUCHING = 2.0  # widths; nearer to each other, beads share their light
 _REACH = 2.5  # widths from the centre to the border of the PSF
-_ROUNDS = 5
-_STRANGE = 0.12  # of the bead; what differs more from the mean may be no bead
 
 
 @dataclass(frozen=True)
@@ -42,7 +40,7 @@ class Bead:
     background
         Grey value around it.
     residual
-        Difference from the mean of the others after smoothing, as a share of the bead (0: the
+        Difference from the others after smoothing, as a share of the bead (0: the
         same); NaN where there is nothing to compare it with.
     reason
         Why it was not used; empty if it was.
@@ -137,22 +135,22 @@ def from_beads(
     sides = _sides(shape, rough, data.shape)
     core = _ellipsoid(sides, rough, 1.25)
     rejected: list[Bead] = []
-    usable: list[patches.Patch] = []
+    usable: list[Patch] = []
     for centre in centres:
         others = everything[np.abs(everything - centre).max(axis=1) > 1e-6]
         reason = _fault(scene, centre, others, rough, _full(volume, saturation))
         if reason:
             rejected.append(Bead(tuple(centre.tolist()), reason=reason))
         else:
-            usable.append(_cut(scene, centre, others, sides, rough, core))
-    usable, mean, strange, residuals = _aligned(scene, usable, everything, sides, rough, core)
-    rejected += strange
+            usable.append(cut(scene, centre, others, sides, rough, core))
     if not usable:
         raise InputError(
             f"None of the {len(centres)} beads can be used: {_reasons(rejected)}.",
             hint="Record single beads, bright but not saturated, away from the border.",
         )
-    return _told(mean, usable, residuals, rejected, scene, scale)
+    aligned = align(scene, usable, everything, sides, rough, core)
+    rejected += [_bead(p, r, "differs from the other beads") for p, r in aligned.strange]
+    return _told(aligned, rejected, scene, scale)
 
 
 def _near(points: ArrayLike, found: Kernel, shape: tuple[int, ...], widths: Kernel) -> Kernel:
@@ -193,7 +191,7 @@ def _sides(shape: Sequence[int] | None, widths: Kernel, volume: tuple[int, ...])
     return tuple(2 * min(h, (n - 1) // 2) + 1 for h, n in zip(halves, volume, strict=True))
 
 
-def _ellipsoid(shape: tuple[int, ...], widths: Kernel, reach: float) -> patches.Mask:
+def _ellipsoid(shape: tuple[int, ...], widths: Kernel, reach: float) -> Mask:
     """Return the voxels within ``reach`` widths of the middle."""
     grids = np.indices(shape, dtype=np.float64)
     away = sum(
@@ -237,91 +235,14 @@ def _fault(scene: Scene, centre: Kernel, others: Kernel, widths: Kernel, full: f
     return ""
 
 
-def _cut(
-    scene: Scene,
-    centre: Kernel,
-    others: Kernel,
-    sides: tuple[int, ...],
-    widths: Kernel,
-    core: patches.Mask,
-) -> patches.Patch:
-    bad = scene.lost if scene.lost.any() and scene.data.ndim == 3 else None
-    patch = patches.cut_out(scene.lit, bad, centre, sides, others, widths)
-    return patches.with_background(patch, core)
-
-
-def _aligned(
-    scene: Scene,
-    usable: list[patches.Patch],
-    everything: Kernel,
-    sides: tuple[int, ...],
-    widths: Kernel,
-    core: patches.Mask,
-) -> tuple[list[patches.Patch], Kernel, list[Bead], list[float]]:
-    """Return the beads moved onto each other, their mean, those left out, and the residuals."""
-    strange: list[Bead] = []
-    mean: Kernel = np.zeros(sides)
-    residuals: list[float] = []
-    while usable:
-        for turn in range(_ROUNDS):
-            first = turn == 0 and len(usable) > 2
-            mean = patches.median_of(usable) if first else patches.mean_of(usable)
-            drift = patches.centre_of(mean)
-            moved = []
-            for patch in usable:
-                shift, light = patches.offset_of(patch, mean, core)
-                centre = patch.centre + shift + drift
-                apart = np.linalg.norm((everything - centre) / widths, axis=1)
-                again = _cut(scene, centre, everything[apart > 0.75], sides, widths, core)
-                moved.append(replace(again, brightness=max(light, 1e-12)))
-            usable = moved
-        mean = patches.mean_of(usable)
-        residuals = _residuals(usable, core)
-        worst = int(np.nanargmax(residuals)) if len(usable) > 1 else -1
-        if worst < 0 or not _is_strange(residuals, worst):
-            break
-        patch = usable.pop(worst)
-        strange.append(_bead(patch, residuals[worst], "differs from the other beads"))
-    return usable, mean, strange, residuals
-
-
-def _residuals(usable: list[patches.Patch], core: patches.Mask) -> list[float]:
-    """Return how each bead differs from the mean of the others, smoothed against noise."""
-    if len(usable) < 2:
-        return [math.nan] * len(usable)
-    found = []
-    for i, patch in enumerate(usable):
-        rest = [p for j, p in enumerate(usable) if j != i]
-        others = smooth(patches.mean_of(rest))
-        own = smooth(np.where(patch.valid, patch.values - patch.background, 0.0))
-        inside = core & patch.valid
-        light = float((own[inside] @ others[inside]) / (others[inside] @ others[inside]))
-        away = np.linalg.norm(own[inside] - light * others[inside])
-        found.append(float(away / max(np.linalg.norm(light * others[inside]), 1e-12)))
-    return found
-
-
-def _is_strange(residuals: list[float], worst: int) -> bool:
-    """Return whether a bead differs more than its noise and its fellows explain."""
-    others = np.delete(np.array(residuals), worst)
-    if len(others) < 2:
-        return False
-    return residuals[worst] > max(_STRANGE, 2.5 * float(np.median(others)))
-
-
-def _bead(patch: patches.Patch, residual: float, reason: str = "") -> Bead:
-    return Bead(tuple(patch.centre.tolist()), patch.brightness, patch.background, residual, reason)
-
-
 def _told(
-    mean: Kernel,
-    usable: list[patches.Patch],
-    residuals: list[float],
+    aligned: Aligned,
     rejected: list[Bead],
     scene: Scene,
     scale: tuple[float, ...],
 ) -> BeadPsf:
     """Return the PSF of the mean bead with everything that is to be said about it."""
+    mean, residuals = aligned.mean, aligned.residuals
     peak = fit_peak(mean)
     voxels = widths_of(mean) if peak is None else peak.fwhm
     widths = tuple(w * s for w, s in zip(voxels, scale, strict=True))
@@ -329,7 +250,7 @@ def _told(
     kernel, _ = suppress_noise(mean)
     kernel, _ = clip_negative(kernel)
     kernel, _ = normalise(kernel)
-    used = tuple(_bead(p, r) for p, r in zip(usable, residuals, strict=True))
+    used = tuple(_bead(p, r) for p, r in zip(aligned.used, residuals, strict=True))
     quality = max(0.0, 1.0 - float(np.median(residuals))) if len(used) > 1 else None
     count = len(used) + len(rejected)
     message = f"{len(used)} of {count} beads were used."
@@ -363,4 +284,8 @@ def _told(
 
 def _reasons(rejected: list[Bead]) -> str:
     counts = Counter(bead.reason for bead in rejected)
-    return ", ".join(f"{number} {reason}" for reason, number in counts.most_common())
+    return ", ".join(f"{reason} ({number})" for reason, number in counts.most_common())
+
+
+def _bead(patch: Patch, residual: float, reason: str = "") -> Bead:
+    return Bead(tuple(patch.centre.tolist()), patch.brightness, patch.background, residual, reason)
