@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 from torch import nn
 
 from napari_selfsup_recon.core.errors import InputError, OutOfMemoryError
+from napari_selfsup_recon.physics.noise import Gaussian, PoissonGaussian
 from napari_selfsup_recon.training.averaging import AveragedModel
-from napari_selfsup_recon.training.device import memory_guard, pick_device
+from napari_selfsup_recon.training.device import laid_out, memory_guard, pick_device
 from napari_selfsup_recon.training.micro import MicroBatch
 from napari_selfsup_recon.training.noise_facts import noise_facts
-from napari_selfsup_recon.training.scaling import Scaling, estimate_scaling
+from napari_selfsup_recon.training.scaling import Scaling, estimate_scaling, facts_of
 from napari_selfsup_recon.training.schedule import warm_cosine
 
 CPU = torch.device("cpu")
@@ -114,3 +115,29 @@ def test_micro_batches_shrink_on_a_slow_accelerator() -> None:
     micro._began -= 1.0
     micro.end()
     assert micro.size == 3
+
+
+def test_known_noise_follows_the_scaling() -> None:
+    scaling = Scaling(low=100.0, high=300.0)
+    y = torch.rand(1, 1, 64, 64, generator=torch.Generator().manual_seed(0))
+    found = noise_facts(y)
+    known = PoissonGaussian(gain=2.0, sigma=4.0, offset=100.0)
+    facts = facts_of(found, known, scaling)
+    level = torch.tensor([0.25])  # 150 grey values: 50 above the offset
+    wanted = (2.0 * 50 + 4.0**2) ** 0.5 / 200
+    assert float(facts.floor + facts.slope * level) ** 0.5 == pytest.approx(wanted)
+    assert facts_of(found, Gaussian(4.0), scaling).sigma == pytest.approx(0.02)
+    assert facts_of(found, None, scaling) is found
+
+
+def test_models_keep_their_values_when_laid_out() -> None:
+    model = nn.Conv2d(2, 3, 3)
+    before = model.weight.detach().clone()
+    assert torch.equal(laid_out(model, 2, CPU).weight, before)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_channels_come_last_on_gpus() -> None:
+    model = laid_out(nn.Conv3d(2, 3, 3), 3, torch.device("cuda"))
+    assert model.weight.is_contiguous(memory_format=torch.channels_last_3d)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
+from torch import nn
 
 from napari_selfsup_recon.core.errors import InputError, OutOfMemoryError, ReconError
 from napari_selfsup_recon.core.memory import readable_bytes
@@ -73,3 +74,12 @@ def _out_of_memory(device: torch.device) -> OutOfMemoryError:
         f"The memory of the {device.type.upper()} ran out.",
         hint="Use smaller crops, a smaller region, or the CPU.",
     )
+
+
+def laid_out(model: nn.Module, ndim: int, device: torch.device) -> nn.Module:
+    """Return ``model`` on ``device``; on GPUs with channels last, as fast convolutions want it."""
+    model = model.to(device)
+    if device.type != "cuda":
+        return model
+    layout = torch.channels_last if ndim == 2 else torch.channels_last_3d
+    return model.to(memory_format=layout)  # type: ignore[call-overload,no-any-return]

@@ -34,7 +34,7 @@ from napari_selfsup_recon.physics.blur import Blur
 from napari_selfsup_recon.physics.noise import Noise
 from napari_selfsup_recon.physics.noise_estimate import NoiseEstimate, estimate_noise
 from napari_selfsup_recon.physics.outliers import find_outliers
-from napari_selfsup_recon.training.device import pick_device
+from napari_selfsup_recon.training.device import laid_out, pick_device
 from napari_selfsup_recon.training.loop import Loop, LoopSettings
 from napari_selfsup_recon.training.noise_facts import NoiseFacts, noise_facts
 from napari_selfsup_recon.training.scaling import Scaling, estimate_scaling, facts_of
@@ -309,13 +309,14 @@ class SSI(LearnedMethod):
 
     def _build(self, attempt: int) -> nn.Module:
         finest = self.options.width if self._ndim == 2 else max(2, self.options.width // 2)
-        return Inverse(
+        model = Inverse(
             self._ndim,
             widths=[finest * factor for factor in _WIDTHS],
             pooling=self._facts["pooling"],
             statistics=Statistics(**self._facts["statistics"]),
             generator=torch_generator(self.options.seed, "weights", attempt),
-        ).to(self.device)
+        )
+        return laid_out(model, self._ndim, self.device)
 
     def _settings(self) -> LoopSettings:
         return LoopSettings(
