@@ -146,7 +146,7 @@ def lls(folder: Path, options: SSIOptions) -> tuple[dict[str, np.ndarray], tuple
     recorded = read(folder / "lls_psf_measured_61x128x128.tif").frame()
     straight = psf.prepare(recorded, image_shape=recorded.shape).psf
     sheared, told = psf.to_sheared_grid(
-        straight, (0.1, 0.1015, 0.1015), plane_spacing=scale[0], shift=2.52, axis="y"
+        straight, (0.1, 0.1015, 0.1015), plane_spacing=scale[0], shift=-2.52, axis="x"
     )
     print(f"  PSF: {told.message}")
     return real(psf.prepare(sheared, image_shape=y.shape, keep=0.98), y, options, scale), scale
