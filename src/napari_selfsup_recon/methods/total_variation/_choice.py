@@ -16,21 +16,21 @@ _SMALLEST, _LARGEST = 1e-3, 1e2
 _FACTOR = 1.7
 # Behind the blur some noise of the image is out of sight: the best image has a little more weight
 # than the best prediction (by 0.7 to 1.75 on images that are in no benchmark, 1.15 on average).
-_MORE = 1.15
+MORE = 1.15
 # Pixels that the choice looks at: enough to tell weights apart to a tenth of their noise.
 _MOST = {2: 2**18, 3: 2**19}
 
 
 def best_weight(
-    score_at: Callable[[float], Generator[Event, None, float]],
+    score_at: Callable[[float], Generator[Event, None, float]], start: float = START
 ) -> Generator[Event, None, float]:
     """Return the weight with the lowest score; the generator yields as ``score_at`` does.
 
-    From :data:`START` the weight goes downhill by constant factors until the score rises; the
-    lowest point of the parabola (in the logarithm of the weight) through the last three is taken.
+    From ``start`` the weight goes downhill by constant factors until the score rises; the lowest
+    point of the parabola (in the logarithm of the weight) through the last three is taken.
     """
     scores: dict[float, float] = {}
-    weight, ratio = START, _FACTOR
+    weight, ratio = start, _FACTOR
     scores[weight] = yield from score_at(weight)
     scores[weight * ratio] = yield from score_at(weight * ratio)
     if scores[weight * ratio] >= scores[weight]:
@@ -40,7 +40,7 @@ def best_weight(
     while _SMALLEST < weight * ratio < _LARGEST:
         scores[weight * ratio] = yield from score_at(weight * ratio)
         if scores[weight * ratio] >= scores[weight]:
-            return _MORE * _lowest(weight, scores)
+            return _lowest(weight, scores)
         weight *= ratio
     return weight
 

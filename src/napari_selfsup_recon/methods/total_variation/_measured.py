@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from napari_selfsup_recon.core.measurement import Region
+from napari_selfsup_recon.core.random import torch_generator
 from napari_selfsup_recon.physics.noise_estimate import NoiseEstimate
 
 # No standard deviation is below this part of the largest one.
@@ -45,3 +46,13 @@ class Measured:
         """Return a part of it."""
         y, level, wrong = (t[region].contiguous() for t in (self.y, self.level, self.wrong))
         return Measured(y, level, wrong, self.noise)
+
+    def twin(self, clean: Tensor) -> Measured:
+        """Return a simulated measurement of known mean ``clean``, with the same noise."""
+        noise = self.noise
+        y = noise.model().sample(clean.cpu(), torch_generator("twin")).to(clean.device)
+        if noise.clipped_low is not None:
+            y.clamp_min_(noise.clipped_low)
+        if noise.clipped_high is not None:
+            y.clamp_max_(noise.clipped_high)
+        return Measured(y, self.level, self.wrong, noise)

@@ -65,8 +65,8 @@ class Solver:
         Below this change the image stands still; well enough to compare weights.
     """
 
-    still: ClassVar[float] = 1e-4
-    still_enough: ClassVar[float] = 3e-4
+    still: ClassVar[float] = 2e-4
+    still_enough: ClassVar[float] = 5e-4
 
     def __init__(
         self,
@@ -245,4 +245,4 @@ def operator_norm(physics: Physics, like: Tensor) -> float:
             x = x / x.norm()
             x = physics.A_adjoint(physics.A(x))
             value = float(x.norm())
-    return value**0.5
+    return float(value**0.5)

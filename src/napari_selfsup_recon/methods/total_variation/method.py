@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
+from math import sqrt
 from time import perf_counter
 from typing import Any, ClassVar
 
@@ -18,7 +19,7 @@ from napari_selfsup_recon.core.options import Options
 from napari_selfsup_recon.core.random import torch_generator
 from napari_selfsup_recon.methods._voxels import checked_voxel
 from napari_selfsup_recon.methods.base import ClassicalMethod, as_tensor
-from napari_selfsup_recon.methods.total_variation._choice import START, best_weight, busiest
+from napari_selfsup_recon.methods.total_variation._choice import MORE, START, best_weight, busiest
 from napari_selfsup_recon.methods.total_variation._data import Data
 from napari_selfsup_recon.methods.total_variation._measured import Measured
 from napari_selfsup_recon.methods.total_variation._solver import Solver, operator_norm
@@ -34,10 +35,9 @@ from napari_selfsup_recon.training.device import memory_guard, pick_device
 _EVENT_EVERY = 0.2
 _PREVIEW_EVERY = 1.0
 _WATCH_EVERY = 5
-# The image stands still when a step changes it by so little of the contrast.
-_STILL = 2e-4
-_STILL_ENOUGH = 5e-4
 _HELD_OUT = 0.1
+
+Work = Solver | Splitting
 
 
 class TotalVariation(ClassicalMethod):
@@ -155,15 +155,19 @@ class TotalVariation(ClassicalMethod):
         if measured.noise.outliers:
             share = measured.noise.outliers
             yield Notice(f"{share:.2%} of the pixels were left out (hot, dead or hit).")
-        work: Solver | Splitting | None = None
         if options.weight == "auto":
             yield Stage("Choosing the weight")
-            work = yield from self._choose(measured)
-            yield Notice(f"Weight {self.weight:.2g}, the best for {_HELD_OUT:.0%} left-out pixels.")
+            physics, part = self._window(measured)
+            work = self._begin(physics, part, START)
+            weight = yield from self._predict(work)
+            weight = yield from self._try_on_twin(physics, part, work, weight)
+            del work
+            yield Notice(f"Weight {weight:.2g}, chosen by left-out pixels and a simulation.")
         else:
-            self.weight, self.scores = options.weight, {}
-        if work is None:
-            work = self._begin(self.physics, measured, self.weight)
+            weight, self.scores = options.weight, {}
+        self.weight = weight
+        # From the start again: the same weight, chosen or given, makes the same image.
+        work = self._begin(self.physics, measured, weight)
         yield Stage("Total variation", options.iterations)
         yield from self._finish(work, show=show)
 
@@ -188,12 +192,10 @@ class TotalVariation(ClassicalMethod):
         repaired = repair_outliers(y, psf, noise=noise)
         level = surroundings(repaired.values)
         device = pick_device(options.device)
-        return Measured(
-            *(t[0, 0].to(device) for t in (y, level, repaired.wrong)),
-            noise=replace(noise, outliers=repaired.share),
-        )
+        values, level, wrong = (t[0, 0].to(device) for t in (y, level, repaired.wrong))
+        return Measured(values, level, wrong, replace(noise, outliers=repaired.share))
 
-    def _begin(self, physics: Physics, measured: Measured, weight: float) -> Solver | Splitting:
+    def _begin(self, physics: Physics, measured: Measured, weight: float) -> Work:
         options = self.options
         robust = options.data == "robust" and not measured.noise.coarse
         data = Data(measured, background=options.background, robust=robust)
@@ -214,43 +216,73 @@ class TotalVariation(ClassicalMethod):
             return Splitting(physics, data, **given, curvature=self._curvature)
         return Solver(physics, data, **given)
 
-    def _choose(self, measured: Measured) -> Generator[Event, None, Solver | Splitting | None]:
-        """Set the weight; return the solver if it worked on the whole measurement."""
-        physics = self.physics
+    def _choose(self, measured: Measured) -> Generator[Event, None, None]:
+        """Set the weight by left-out pixels alone."""
+        physics, part = self._window(measured)
+        weight = yield from self._predict(self._begin(physics, part, START))
+        self.weight = MORE * weight
+
+    def _window(self, measured: Measured) -> tuple[Physics, Measured]:
+        """Return the part to choose the weight on, and its physics."""
         region = busiest(measured.level)
         if region is not None:
             try:
-                physics = physics.restrict(region)
+                return self.physics.restrict(region), measured.window(region)
             except InputError:  # this instrument can only be taken whole
-                region = None
-        part = measured if region is None else measured.window(region)
-        work = self._begin(physics, part, START)
-        hidden = torch.rand(part.y.shape, generator=torch_generator("held out")) < _HELD_OUT
-        work.data.hide(hidden.to(part.y.device))
+                pass
+        return self.physics, measured
+
+    def _predict(self, work: Work) -> Generator[Event, None, float]:
+        """Return the weight that predicts left-out pixels best; show them in the end."""
+        draw = torch.rand(work.data.y.shape, generator=torch_generator("held out"))
+        work.data.hide((draw < _HELD_OUT).to(work.data.y.device))
         self.scores = {}
-        spoken = perf_counter()
 
         def score_at(weight: float) -> Generator[Event, None, float]:
-            nonlocal spoken
-            work.reweigh(weight)
-            most = work.count + self.options.iterations
-            while work.count < most and work.change > work.still_enough:
-                for _ in work.step(watch=(work.count + 1) % _WATCH_EVERY == 0):
-                    if perf_counter() - spoken > _EVENT_EVERY:
-                        yield Step(work.count, most, finished=False)
-                        spoken = perf_counter()
+            yield from self._settle(work, weight)
             score = self.scores[weight] = work.data.score(work.expected)
-            yield Step(work.count, most, details={"weight": weight, "score": score})
+            yield Step(work.count, work.count, details={"weight": weight, "score": score})
             return score
 
-        self.weight = yield from best_weight(score_at)
-        if region is not None:
-            return None
+        weight = yield from best_weight(score_at)
         work.data.show()
-        work.reweigh(self.weight)
-        return work
+        return weight
 
-    def _finish(self, work: Solver | Splitting, *, show: bool) -> Iterator[Event]:
+    def _try_on_twin(
+        self, physics: Physics, part: Measured, work: Work, weight: float
+    ) -> Generator[Event, None, float]:
+        """Return ``weight``, raised towards the one that restores a simulated measurement best.
+
+        Its truth is the image that ``weight`` leads to. What the blur hides from left-out pixels
+        shows here; but the truth is evener than any image, so that the way is gone by half.
+        """
+        yield from self._settle(work, weight)
+        truth = physics.field_of_view(work.estimate[None, None])
+        clean = work.expected.mul(work.data.unit).add_(self.options.background)
+        trial = self._begin(physics, part.twin(clean), weight)
+
+        def error_at(weight: float) -> Generator[Event, None, float]:
+            yield from self._settle(trial, weight)
+            image = physics.field_of_view(trial.estimate[None, None])
+            error = sqrt(float((image - truth).square().mean(dtype=torch.float64)))
+            yield Step(trial.count, trial.count, details={"weight": weight, "error": error})
+            return error
+
+        best = yield from best_weight(error_at, weight)
+        return sqrt(weight * best)
+
+    def _settle(self, work: Work, weight: float) -> Iterator[Event]:
+        """Iterate with a weight until the image stands still enough to compare weights."""
+        work.reweigh(weight)
+        spoken = perf_counter()
+        most = work.count + self.options.iterations
+        while work.count < most and work.change > work.still_enough:
+            for _ in work.step(watch=(work.count + 1) % _WATCH_EVERY == 0):
+                if perf_counter() - spoken > _EVENT_EVERY:
+                    yield Step(work.count, most, finished=False)
+                    spoken = perf_counter()
+
+    def _finish(self, work: Work, *, show: bool) -> Iterator[Event]:
         """Iterate until the image stands still; the last event is ``Done``."""
         total = self.options.iterations
         first = work.count
@@ -271,7 +303,7 @@ class TotalVariation(ClassicalMethod):
         reason = "converged" if work.change <= work.still else "finished"
         yield Done(self._image(work), work.count - first, reason)
 
-    def _image(self, work: Solver | Splitting) -> FloatImage:
+    def _image(self, work: Work) -> FloatImage:
         seen = self.physics.field_of_view(work.estimate[None, None])[0, 0]
         image = seen.mul(work.data.unit).add_(self.options.background)
         return np.array(image.cpu().numpy(), dtype=np.float32, order="C")
