@@ -40,7 +40,7 @@ print(json.dumps([time.process_time() - began, time.perf_counter() - at]))
 sys.stdout.flush()
 os._exit(0)
 """
-DOCKS = (("dock", "ReconWidget"),)
+DOCKS = (("dock", "ReconWidget"), ("psf_dock", "PsfWidget"))
 
 
 def opening() -> None:

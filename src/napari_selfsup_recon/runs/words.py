@@ -34,7 +34,8 @@ def as_input_error(
             (place, list(items)) for place, items in groupby(found, key=lambda pair: pair[0])
         )
     )
-    return InputError(f"{where}: {message}" if where else message, hint=_hint(error, model))
+    hint = _hint(error, model) if keys else ""  # beside the field it says nothing new
+    return InputError(f"{where}: {message}" if where else message, hint=hint)
 
 
 def validate(model: type[BaseModel], values: dict[str, Any], *, where: str) -> Any:

@@ -83,7 +83,8 @@ def make_editor(field: FieldInfo, *, free: bool = False) -> Editor:
         return _line(text=str in kinds, optional=NoneType in kinds)
     box, start = _number(field, unit) if float in kinds else _integer(field, unit)
     if free:
-        box.setRange(min(0, box.minimum()), _LARGEST)
+        _put_minimum(box, min(0, box.minimum()))
+        box.setMaximum(_LARGEST)
     if not special:
         return _plain(box)
     auto = AutoNumber(box, start, special, words[0] if words else None)
@@ -182,8 +183,21 @@ def _start(field: FieldInfo, low: float, high: float, usual: float) -> float:
 
 
 def _plain(box: QSpinBox | QDoubleSpinBox) -> Editor:
-    kind = int if isinstance(box, QSpinBox) else float
-    return Editor(box, box.value, lambda value: box.setValue(kind(value)), box.valueChanged.connect)
+    return Editor(box, box.value, lambda value: _put(box, value), box.valueChanged.connect)
+
+
+def _put_minimum(box: QSpinBox | QDoubleSpinBox, value: float) -> None:
+    if isinstance(box, QSpinBox):
+        box.setMinimum(int(value))
+    else:
+        box.setMinimum(value)
+
+
+def _put(box: QSpinBox | QDoubleSpinBox, value: float) -> None:
+    if isinstance(box, QSpinBox):
+        box.setValue(int(value))
+    else:
+        box.setValue(float(value))
 
 
 class AutoNumber(QWidget):
@@ -243,7 +257,7 @@ class AutoNumber(QWidget):
             self._last = self._kind(value)
         self.tick.setChecked(auto)
         if not auto:
-            self.box.setValue(self._last)
+            _put(self.box, self._last)
 
     def setAccessibleName(self, name: str | None) -> None:
         """Name the parts, too."""
@@ -259,8 +273,8 @@ class AutoNumber(QWidget):
 
     def _on_tick(self, auto: bool) -> None:
         with QSignalBlocker(self.box):
-            self.box.setMinimum(self._nothing if auto else self._low)
-            self.box.setValue(self._nothing if auto else self._last)
+            _put_minimum(self.box, self._nothing if auto else self._low)
+            _put(self.box, self._nothing if auto else self._last)
         self.box.setEnabled(not auto)
         self.changed.emit()
 

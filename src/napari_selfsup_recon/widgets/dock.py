@@ -30,6 +30,7 @@ from napari_selfsup_recon.widgets.warm_up import torch_is_loading, warm_up
 
 # Typing a number changes it at every key; the PSF is looked at when the hand rests.
 _REST_MS = 200
+_PLUGIN, _PSF_DOCK = "napari-selfsup-recon", "PSF: from theory, beads or file"
 
 
 class ReconWidget(QWidget):
@@ -69,6 +70,7 @@ class ReconWidget(QWidget):
         for card in (self.data, self.physics, self.method):
             card.valueChanged.connect(self._on_edit)
         self.physics.checked.connect(self._on_checked)
+        self.physics.makingWanted.connect(self._open_psf_dock)
         self.run_card.deviceChanged.connect(self._on_edit)
         self.run_card.previewed.connect(lambda: self.start(attempt=True))
         self.run_card.ran.connect(self.start)
@@ -155,6 +157,12 @@ class ReconWidget(QWidget):
             return None
         source = request.source
         return Scene(source.measurement, layer.data, source.fixed, self.physics.psf)
+
+    def _open_psf_dock(self) -> None:
+        """Open the dock that makes PSFs, beside this one."""
+        window = getattr(self._viewer, "window", None)
+        if window is not None:
+            window.add_plugin_dock_widget(_PLUGIN, _PSF_DOCK)
 
     def _on_checked(self) -> None:
         if not self.session.busy:

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 _MARKS = {"ok": "✓", "repaired": "✓", "warning": "⚠"}
 # Findings that say what there is, and not that all was well.
-_SPOKEN = ("origin", "width", "beads")
+_SPOKEN = ("origin", "width", "beads", "quality")
+# What is done to every PSF, and changes nothing but its unit.
+_ROUTINE = ("sum",)
 
 
 class Findings(QWidget):
@@ -57,7 +59,12 @@ class Findings(QWidget):
             One a check; those that can be undone, or were, get a button.
         """
         self._empty()
-        quiet = [f for f in findings if f.level == "ok" and not (f.skipped or f.step in _SPOKEN)]
+        quiet = [
+            f
+            for f in findings
+            if (f.level == "ok" and not (f.skipped or f.step in _SPOKEN))
+            or (f.level == "repaired" and f.step in _ROUTINE)
+        ]
         for finding in findings:
             if finding in quiet:
                 continue

@@ -1,4 +1,4 @@
-"""A list of the image layers of a viewer that follows the viewer and keeps its choice."""
+"""A list of the layers of one kind in a viewer that follows the viewer and keeps its choice."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Preference = Callable[[Any, list[Layer]], Layer | None]
 
 
 class LayerBox(QComboBox):
-    """Chooses an image layer; layers are held weakly and never looked up by name.
+    """Chooses a layer; layers are held weakly and never looked up by name.
 
     Parameters
     ----------
@@ -25,6 +25,10 @@ class LayerBox(QComboBox):
         The viewer; held weakly.
     prefer
         Given the viewer and its image layers, says which one is meant as long as nobody chose.
+    kind
+        Class of the layers.
+    nothing
+        What the first entry is called that stands for no layer; there is none if empty.
     parent
         Qt parent.
 
@@ -36,8 +40,18 @@ class LayerBox(QComboBox):
 
     chosen = Signal()
 
-    def __init__(self, viewer: Any, prefer: Preference, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        viewer: Any,
+        prefer: Preference,
+        *,
+        kind: type[Layer] = Image,
+        nothing: str = "",
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(parent)
+        self._kind = kind
+        self._nothing = nothing
         self._viewer = weakref.ref(unwrap(viewer))
         self._prefer = prefer
         self._kept = False
@@ -50,7 +64,7 @@ class LayerBox(QComboBox):
     @property
     def layer(self) -> Layer | None:
         """The chosen layer."""
-        index = self.currentIndex()
+        index = self.currentIndex() - bool(self._nothing)
         return self._layers[index]() if 0 <= index < len(self._layers) else None
 
     def keep(self) -> None:
@@ -71,12 +85,12 @@ class LayerBox(QComboBox):
         """Read the layer list of the viewer anew; a choice stays as long as its layer does."""
         viewer = self._viewer()
         before = self.layer
-        layers = [] if viewer is None else [x for x in viewer.layers if isinstance(x, Image)]
+        layers = [] if viewer is None else [x for x in viewer.layers if isinstance(x, self._kind)]
         with QSignalBlocker(self):
             self.clear()
             self._layers = [weakref.ref(layer) for layer in layers]
-            self.addItems([layer.name for layer in layers])
-        if before not in layers:
+            self.addItems([self._nothing] * bool(self._nothing) + [layer.name for layer in layers])
+        if before not in layers and not (before is None and self._nothing):
             self._kept = False
         wanted = before if self._kept else self._prefer(viewer, layers)
         if wanted is None and before in layers:
@@ -90,6 +104,6 @@ class LayerBox(QComboBox):
         for index, reference in enumerate(self._layers):
             if reference() is layer:
                 with QSignalBlocker(self):
-                    self.setCurrentIndex(index)
+                    self.setCurrentIndex(index + bool(self._nothing))
                 return True
         return False

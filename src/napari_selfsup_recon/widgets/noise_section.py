@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import QSignalBlocker, Signal
-from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QGridLayout, QLabel, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
 from napari_selfsup_recon.core.errors import ReconError
@@ -17,7 +17,7 @@ from napari_selfsup_recon.runs.config import NoiseChoice
 from napari_selfsup_recon.runs.noise import look_at, with_choice
 from napari_selfsup_recon.widgets._editors import TidyNumberBox, guard_wheel
 from napari_selfsup_recon.widgets.background import Background
-from napari_selfsup_recon.widgets.parts import button, describe, form_label, form_layout, note, row
+from napari_selfsup_recon.widgets.parts import button, describe, form_label, note
 from napari_selfsup_recon.widgets.texts import TEXTS
 
 if TYPE_CHECKING:
@@ -68,8 +68,12 @@ class NoiseSection(QWidget):
         self.boxes: dict[str, TidyNumberBox] = {}
         self.states: dict[str, QLabel] = {}
         self._status = note()
-        form = form_layout()
-        for name in _FIELDS:
+        grid = QGridLayout()
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setHorizontalSpacing(8)
+        grid.setVerticalSpacing(4)
+        grid.setColumnStretch(1, 1)
+        for line, name in enumerate(_FIELDS):
             field = NoiseChoice.model_fields[name]
             box, state = TidyNumberBox(), QLabel()
             box.setDecimals(6)
@@ -78,10 +82,9 @@ class NoiseSection(QWidget):
             box.setMinimumWidth(80)
             guard_wheel(box)
             describe(box, str(field.title), str(field.description))
-            state.setMinimumWidth(state.fontMetrics().horizontalAdvance(f"{_ESTIMATED} "))
-            line = row(box, state)
-            line.setStretch(0, 1)
-            form.addRow(form_label(str(field.title), box), line)
+            grid.addWidget(form_label(str(field.title), box), line, 0)
+            grid.addWidget(box, line, 1)
+            grid.addWidget(state, line, 2)
             box.valueChanged.connect(lambda value, name=name: self._on_edit(name, value))
             self.boxes[name], self.states[name] = box, state
         self.reset = button("Use the estimates", *TEXTS["noise reset"])
@@ -90,7 +93,7 @@ class NoiseSection(QWidget):
         column = QVBoxLayout(content)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
-        column.addLayout(form)
+        column.addLayout(grid)
         column.addWidget(self._status)
         column.addWidget(self.reset)
         self.fold = QCollapsible("Noise", expandedIcon="▾", collapsedIcon="▸")

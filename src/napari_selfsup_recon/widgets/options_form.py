@@ -68,6 +68,7 @@ class OptionsForm(QWidget):
         plain, folded = self._split(hidden)
         if plain:
             outer.addLayout(self._rows(plain))
+        outer.addWidget(self._error)
         self.advanced: QCollapsible | None = None
         if folded:
             self.advanced = QCollapsible("More options", expandedIcon="▾", collapsedIcon="▸")
@@ -84,7 +85,6 @@ class OptionsForm(QWidget):
                 margins.setContentsMargins(0, 0, 0, 0)
             self.advanced.collapse(animate=False)
             outer.addWidget(self.advanced)
-        outer.addWidget(self._error)
         self.setValue(model())
 
     @property

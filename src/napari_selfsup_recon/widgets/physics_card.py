@@ -40,12 +40,15 @@ class PhysicsCard(Card):
         Emitted when a person, or the layer list, changed it.
     checked
         Emitted when it turned out later whether the PSF can be used.
+    makingWanted
+        Emitted when a person asks for the dock that makes PSFs.
     problem
         Why the PSF cannot be used, empty where it can.
     """
 
     valueChanged = Signal()
     checked = Signal()
+    makingWanted = Signal()
 
     def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
         super().__init__("2  Physics", parent)
@@ -65,6 +68,11 @@ class PhysicsCard(Card):
         self.microscope = MicroscopeForm()
         self.layer = LayerBox(viewer, _first_psf)
         describe(self.layer, *TEXTS["psf layer"])
+        self.make = QToolButton()
+        self.make.setText("Make …")
+        describe(self.make, *TEXTS["psf make"])
+        self._layer = QWidget()
+        self._layer.setLayout(row(self.layer, self.make))
         self.path = QLineEdit()
         self.path.setPlaceholderText("psf.tif")
         describe(self.path, *TEXTS["psf path"])
@@ -81,7 +89,7 @@ class PhysicsCard(Card):
         self._form.addRow(form_label("PSF", self.kind), self.kind)
         self._form.addRow(form_label("Width xy", self.lateral), self.lateral)
         self._form.addRow(form_label("Width z", self.axial), self.axial)
-        self._form.addRow(form_label("Layer", self.layer), self.layer)
+        self._form.addRow(form_label("Layer", self.layer), self._layer)
         self._form.addRow(form_label("File", self._file), self._file)
         self.body.addWidget(self._none)
         self.body.addLayout(self._form)
@@ -91,6 +99,7 @@ class PhysicsCard(Card):
         self.kind.activated.connect(self._on_kind)
         self.kind.currentIndexChanged.connect(self._on_source)
         self.layer.chosen.connect(self._on_layer)
+        self.make.clicked.connect(lambda *_: self.makingWanted.emit())
         self.path.editingFinished.connect(self._on_path)
         browse.clicked.connect(self._browse)
         for box in (self.lateral, self.axial):
@@ -169,7 +178,7 @@ class PhysicsCard(Card):
             (self.kind, True),
             (self.lateral, kind is PsfKind.GAUSSIAN and known),
             (self.axial, kind is PsfKind.GAUSSIAN and volume),
-            (self.layer, kind is PsfKind.LAYER),
+            (self._layer, kind is PsfKind.LAYER),
             (self._file, kind is PsfKind.FILE),
         ):
             self._form.setRowVisible(widget, sharpen and shown)

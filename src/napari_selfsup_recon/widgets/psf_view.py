@@ -18,7 +18,8 @@ from napari_selfsup_recon.widgets.texts import TEXTS
 if TYPE_CHECKING:
     from napari_selfsup_recon.physics.psf import Finding
 
-_SIDE = 56
+_SIDE = 72
+_SEEN = 0.004  # of the peak; after the square root a sixteenth of white
 
 
 class PsfView(QWidget):
@@ -78,7 +79,8 @@ class PsfView(QWidget):
             return
         size = tuple(scale) or (1.0,) * psf.ndim
         middle = tuple(n // 2 for n in psf.shape)
-        views = [psf] if psf.ndim == 2 else [psf[middle[0]], psf[:, middle[1]]]
+        middles = [psf] if psf.ndim == 2 else [psf[middle[0]], psf[:, middle[1]]]
+        views = [_core(view) for view in middles]
         sizes = [size] if psf.ndim == 2 else [size[1:], (size[0], size[2])]
         for picture, view, (tall, wide) in zip(self._pictures, views, sizes, strict=False):
             picture.setPixmap(_picture(view, tall, wide))
@@ -97,6 +99,16 @@ def width_in_words(widths: Sequence[float], unit: str) -> str:
     alike = abs(y - x) <= 0.02 * max(y, x)
     lateral = f"{y:.3g} {symbol} (xy)" if alike else f"{y:.3g} × {x:.3g} {symbol} (y, x)"
     return ", ".join([lateral, *(f"{z:.3g} {symbol} (z)" for z in axial)])
+
+
+def _core(view: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Return the part around the middle that is bright enough to be seen."""
+    bright = np.argwhere(view > _SEEN * view.max())
+    if not len(bright):
+        return view
+    middle = np.array(view.shape) // 2
+    reach = np.maximum(np.abs(bright - middle).max(axis=0) + 1, 3)
+    return view[tuple(slice(max(0, m - r), m + r + 1) for m, r in zip(middle, reach, strict=True))]
 
 
 def _picture(view: np.ndarray[Any, Any], tall: float, wide: float) -> QPixmap:

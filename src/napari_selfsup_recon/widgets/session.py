@@ -8,6 +8,7 @@ from typing import Any
 from psygnal import Signal
 
 from napari_selfsup_recon.core.errors import InputError
+from napari_selfsup_recon.physics.psf.microscope import Microscope
 from napari_selfsup_recon.widgets.bridge import unwrap
 from napari_selfsup_recon.widgets.choices import Intent
 from napari_selfsup_recon.widgets.job import Job
@@ -24,6 +25,8 @@ class Session:
     ----------
     intent
         What was chosen last, None before anything was; a dock that is opened again starts from it.
+    microscope
+        The microscope for which a PSF was computed last.
     job
         The last job, running or done.
     changed
@@ -38,6 +41,7 @@ class Session:
     def __init__(self, viewer: Any) -> None:
         self._viewer = weakref.ref(unwrap(viewer))
         self.intent: Intent | None = None
+        self.microscope: Microscope | None = None
         self.job: Job | None = None
 
     @staticmethod
@@ -62,6 +66,10 @@ class Session:
     def busy(self) -> bool:
         """Whether a job is under way."""
         return self.state.busy
+
+    def remember_microscope(self, microscope: Microscope) -> None:
+        """Keep what a person said of the microscope, for docks that are opened later."""
+        self.microscope = microscope
 
     def start(self, job: Job) -> Job:
         """Start ``job``; one job at a time.

@@ -41,6 +41,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Layer that holds the PSF, for example the image of a small bead. It is centred, cleaned "
         "and cropped; the layer itself is not changed.",
     ),
+    "psf make": (
+        "Make a PSF",
+        "Opens the dock that makes PSF layers: from theory, from beads, or from a file.",
+    ),
     "psf path": ("PSF file", "TIFF, NumPy or zarr file that holds the PSF."),
     "psf browse": ("Choose a PSF file", "Opens a file dialog."),
     "lateral": (
@@ -62,6 +66,38 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Use the estimates",
         "Takes back all corrections: the numbers are estimated from the image again.",
     ),
+    "psf ways": ("Ways to a PSF", "Computed from theory, measured on beads, or recorded before."),
+    "psf for": (
+        "For image",
+        "The image that shall be sharpened: the PSF gets the voxels of this layer.",
+    ),
+    "psf compute": (
+        "Compute",
+        "Computes the PSF and adds it as a layer that the other dock finds.",
+    ),
+    "beads image": (
+        "Beads",
+        "Volume or image of beads, much smaller than what the microscope resolves, on a dark "
+        "ground.",
+    ),
+    "beads points": (
+        "Points",
+        "Where the beads are: points that you set, moved to the nearest bright spot; or found by "
+        "themselves.",
+    ),
+    "beads find": (
+        "Find beads",
+        "Shows the beads as points, with those that cannot be used and why. Points may be removed, "
+        "moved and added before averaging.",
+    ),
+    "beads average": (
+        "Average",
+        "Aligns the beads to fractions of a voxel and adds their mean as a PSF layer.",
+    ),
+    "psf open": ("Open a PSF file", "Opens a TIFF or NumPy file as a PSF layer."),
+    "psf look": ("Look at the PSF", "Shows what would be repaired, and adds nothing."),
+    "psf add": ("Make a PSF layer", "Adds the prepared PSF as a layer of its own."),
+    "psf cancel": ("Cancel", "Ends what is under way; nothing is added."),
     "thumbnail": ("PSF", "The PSF as it is used: seen from above (xy) and from the side (xz)."),
     "method": ("Method", "How the image is restored."),
     "baseline": (
