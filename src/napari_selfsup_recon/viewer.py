@@ -17,8 +17,10 @@ from napari.layers import Image, Layer
 from napari_selfsup_recon.core.errors import InputError
 from napari_selfsup_recon.core.measurement import Measurement
 from napari_selfsup_recon.core.options import Options
-from napari_selfsup_recon.runs.config import Boundary, PhysicsChoice, RunConfig
+from napari_selfsup_recon.physics.psf.microscope import Microscope
+from napari_selfsup_recon.runs.config import Boundary, NoiseChoice, PhysicsChoice, RunConfig
 from napari_selfsup_recon.runs.plan import resolve
+from napari_selfsup_recon.runs.words import validate
 from napari_selfsup_recon.widgets.bridge import source_of, unwrap
 from napari_selfsup_recon.widgets.choices import PsfChoice, PsfKind
 from napari_selfsup_recon.widgets.comparison import Comparison
@@ -30,6 +32,8 @@ from napari_selfsup_recon.widgets.warm_up import wait_for_torch
 __all__ = ["Comparison", "Job", "compare", "deconvolve", "denoise"]
 
 AnyOptions = Options | Mapping[str, Any]
+AnyMicroscope = Microscope | Mapping[str, Any]
+AnyNoise = NoiseChoice | Mapping[str, Any]
 
 
 def deconvolve(
@@ -38,11 +42,14 @@ def deconvolve(
     psf: Layer | np.ndarray[Any, Any] | str | os.PathLike[str] | None = None,
     *,
     fwhm: float | Sequence[float] | None = None,
+    microscope: AnyMicroscope | None = None,
     method: str | None = "ssi",
     options: AnyOptions | None = None,
     baseline: str | None = "richardson-lucy",
     baseline_options: AnyOptions | None = None,
     boundary: Boundary = "extended",
+    keep: Sequence[str] = (),
+    noise: AnyNoise | None = None,
     region: Sequence[tuple[int, int]] | None = None,
     axes: Sequence[str] | None = None,
     preview_every: float = 2.0,
@@ -61,8 +68,13 @@ def deconvolve(
     fwhm
         Instead of ``psf``: full width at half maximum of a Gaussian, in the units of the image; one
         value, or one for each of z, y, x.
+    microscope
+        Instead of ``psf``: what is printed on the microscope, as a
+        :class:`~napari_selfsup_recon.psf.Microscope` or a dictionary; the PSF is computed for the
+        voxels of the image.
     method
-        Key of the method, ``"ssi"`` or ``"richardson-lucy"``; None runs the baseline alone.
+        Key of the method, for example ``"ssi"`` or ``"total-variation"``; None runs the baseline
+        alone.
     options, baseline_options
         Options of the method and of the baseline: a model such as ``SSIOptions(steps=300)``, or a
         dictionary; defaults where None.
@@ -70,6 +82,11 @@ def deconvolve(
         Classical method that runs first; None for none.
     boundary
         What lies beyond the edge: ``"extended"``, ``"circular"``, ``"reflect"`` or ``"zero"``.
+    keep
+        Steps of the preparation of the PSF to leave out, by name, for example ``("centre",)``.
+    noise
+        What is known of the noise, as a :class:`~napari_selfsup_recon.runs.config.NoiseChoice` or a
+        dictionary of ``gain``, ``offset`` and ``read_noise``; the rest is estimated.
     region
         (start, stop) for each spatial axis; None: the whole image.
     axes
@@ -90,10 +107,10 @@ def deconvolve(
     ReconError
         If the input cannot be used (nothing was started then), or the run failed.
     """
-    if (psf is None) == (fwhm is None):
+    if sum(given is not None for given in (psf, fwhm, microscope)) != 1:
         raise InputError(
-            "Sharpening needs one description of the blur: psf or fwhm.",
-            hint="Give a PSF layer, array or file, or the width of a Gaussian.",
+            "Sharpening needs one description of the blur: psf, fwhm or microscope.",
+            hint="Give a PSF layer, array or file, or the width of a Gaussian, or a microscope.",
         )
     widths = (float(fwhm),) if isinstance(fwhm, int | float) else fwhm
     if isinstance(psf, str | os.PathLike):
@@ -102,6 +119,10 @@ def deconvolve(
     elif psf is not None:
         physics = PhysicsChoice(psf="array", boundary=boundary)
         given = _psf(psf, image, axes)
+    elif microscope is not None:
+        known = _model(Microscope, microscope, "microscope")
+        physics = PhysicsChoice(psf="theory", microscope=known, boundary=boundary)
+        given = None
     else:
         widths = tuple(float(width) for width in widths or ())
         physics = PhysicsChoice(psf="gaussian", fwhm=widths, boundary=boundary)
@@ -112,7 +133,8 @@ def deconvolve(
         options={} if method == baseline else _values(options),
         baseline=baseline,
         baseline_options=_values(baseline_options or (options if method == baseline else None)),
-        physics=physics,
+        physics=physics.model_copy(update={"keep": tuple(keep)}),
+        noise=None if noise is None else _model(NoiseChoice, noise, "noise"),
         region=None if region is None else tuple((int(a), int(b)) for a, b in region),
         preview_every=preview_every,
     )
@@ -125,6 +147,9 @@ def denoise(
     *,
     method: str = "ssi",
     options: AnyOptions | None = None,
+    baseline: str | None = None,
+    baseline_options: AnyOptions | None = None,
+    noise: AnyNoise | None = None,
     region: Sequence[tuple[int, int]] | None = None,
     axes: Sequence[str] | None = None,
     preview_every: float = 2.0,
@@ -139,7 +164,9 @@ def denoise(
         task="denoise",
         method=method,
         options=_values(options),
-        baseline=None,
+        baseline=baseline,
+        baseline_options=_values(baseline_options),
+        noise=None if noise is None else _model(NoiseChoice, noise, "noise"),
         region=None if region is None else tuple((int(a), int(b)) for a, b in region),
         preview_every=preview_every,
     )
@@ -197,6 +224,11 @@ def _psf(psf: Any, image: Layer, axes: Sequence[str] | None) -> Measurement | np
         return np.asarray(psf)
     ndim = source_of(image, axes=axes).measurement.spatial_ndim
     return psf_of(PsfChoice(kind=PsfKind.LAYER, layer=weakref.ref(unwrap(psf))), ndim)
+
+
+def _model(kind: type[Options], given: Options | Mapping[str, Any], what: str) -> Any:
+    """Return ``given`` as a ``kind``; what does not fit is told in words."""
+    return given if isinstance(given, kind) else validate(kind, dict(given), where=what)
 
 
 def _values(options: AnyOptions | None) -> dict[str, Any]:

@@ -155,7 +155,7 @@ class TestBeads:
         return made
 
     def test_found_beads_are_points_with_reasons(self, viewer, beads, dock, qtbot):
-        press(qtbot, dock, dock.beads.find)
+        press(qtbot, dock, dock.beads.search)
         points = viewer.layers["slide beads"]
         assert isinstance(points, Points)
         np.testing.assert_allclose(points.scale, SCALE)
@@ -191,7 +191,7 @@ class TestBeads:
         assert made.data.sum() == pytest.approx(1, rel=1e-5)
 
     def test_points_that_were_edited_are_used(self, viewer, beads, dock, qtbot):
-        press(qtbot, dock, dock.beads.find)
+        press(qtbot, dock, dock.beads.search)
         points = viewer.layers["slide beads"]
         keep = [i for i, p in enumerate(points.data) if np.abs(p - CENTRES[3]).max() > 2]
         points.data = points.data[keep]
@@ -231,7 +231,7 @@ class TestBeads:
         viewer.add_image(data, name="slide", contrast_limits=(0, 100))
         dock = open_dock()
         dock.tabs.setCurrentIndex(1)
-        press(qtbot, dock, dock.beads.find)
+        press(qtbot, dock, dock.beads.search)
         words = {"flat": "bead", "border": "border", "holes": "NaN"}[what]
         assert dock.message.level == "error"
         assert words in dock.message.text
@@ -246,7 +246,7 @@ class TestBeads:
         viewer.dims.set_point(0, 1)
         dock = open_dock()
         dock.tabs.setCurrentIndex(1)
-        press(qtbot, dock, dock.beads.find)
+        press(qtbot, dock, dock.beads.search)
         points = viewer.layers["two beads"]
         assert points.ndim == 4
         assert set(points.data[:, 0]) == {1.0}
@@ -371,6 +371,6 @@ def test_the_background_is_never_the_window(viewer, beads, open_dock, qtbot, mon
     monkeypatch.setattr(beads_page.psf, "find_beads", spy)
     dock = open_dock()
     dock.tabs.setCurrentIndex(1)
-    press(qtbot, dock, dock.beads.find)
+    press(qtbot, dock, dock.beads.search)
     assert threads
     assert threading.main_thread() not in threads

@@ -102,7 +102,7 @@ def test_bad_input_raises_at_once_and_starts_nothing(viewer, cells):
     ):
         with pytest.raises(InputError, match=words):
             denoise(viewer, layer, method="fake", background=True)
-    with pytest.raises(InputError, match="psf or fwhm"):
+    with pytest.raises(InputError, match="psf, fwhm or microscope"):
         deconvolve(viewer, cells, **FAKE)
     with pytest.raises(InputError, match="region"):
         denoise(viewer, cells, method="fake", region=((0, 6), (0, 16), (4, 99)))
@@ -136,3 +136,39 @@ def test_nothing_is_shared_by_two_viewers(viewer, cells, qapp):
     other = ViewerModel()
     assert Session.of(viewer) is Session.of(viewer)
     assert Session.of(other) is not Session.of(viewer)
+
+
+@pytest.fixture
+def fine(viewer):
+    """An image with the voxels of a light microscope."""
+    data = np.random.default_rng(0).poisson(50, (140, 140)).astype(np.float32)
+    return viewer.add_image(data, name="fine", scale=(0.1, 0.1), units=("um", "um"))
+
+
+def test_a_microscope_and_its_noise_may_be_given(viewer, fine, qtbot):
+    known = {"numerical_aperture": 0.8, "immersion_index": 1.0}
+    noise = {"gain": 1.0, "offset": 0.0, "read_noise": 0.5}
+    layers = deconvolve(viewer, fine, microscope=known, noise=noise, **FAKE)
+    story = layers[1].metadata["selfsup_recon"]["physics"]
+    assert story["choice"]["microscope"]["numerical_aperture"] == 0.8
+    assert story["noise"]["used"] == noise
+    with pytest.raises(InputError, match="made for oil"):
+        deconvolve(viewer, fine, microscope={"numerical_aperture": 1.4}, **FAKE)
+    with pytest.raises(InputError, match="Gain"):
+        denoise(viewer, fine, method="fake", noise={"gain": -1})
+    settle(qtbot)
+
+
+def test_repairs_may_be_left_out(viewer, fine, qtbot):
+    psf = np.zeros((7, 7))
+    psf[2, 3] = 2
+    psf[2:4, 3] += 1
+    layers = deconvolve(viewer, fine, psf, keep=("centre",), **FAKE)
+    assert layers[1].metadata["selfsup_recon"]["physics"]["choice"]["keep"] == ["centre"]
+    settle(qtbot)
+
+
+def test_denoising_may_have_a_baseline(viewer, fine, qtbot):
+    layers = denoise(viewer, fine, method="fake", baseline="fake-classic")
+    assert [layer.name for layer in layers] == ["fine FAKE-CLASSIC 4", "fine FAKE 5"]
+    settle(qtbot)

@@ -34,14 +34,14 @@ class BeadsPage(PsfPage):
         self.image = ImagePicker(viewer, *TEXTS["beads image"])
         self.points = LayerBox(viewer, _last, kind=Points, nothing="found by themselves")
         describe(self.points, *TEXTS["beads points"])
-        self.find = button("&Find beads", *TEXTS["beads find"])
+        self.search = button("&Find beads", *TEXTS["beads find"])
         self.average = button("&Average", *TEXTS["beads average"])
         form = form_layout()
         form.addRow(form_label("Points", self.points), self.points)
         self.body.addWidget(self.image)
         self.body.addLayout(form)
-        self.body.addLayout(row(self.find, self.average))
-        self.find.clicked.connect(lambda *_: self.ask(self._finding))
+        self.body.addLayout(row(self.search, self.average))
+        self.search.clicked.connect(lambda *_: self.ask(self._finding))
         self.average.clicked.connect(lambda *_: self.ask(self._averaging))
 
     def refresh(self) -> None:

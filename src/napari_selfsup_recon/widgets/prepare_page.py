@@ -81,14 +81,13 @@ class PreparePage(PsfPage):
         layer = self.psf.layer
         if layer is None:
             raise InputError("There is no PSF to prepare.", hint="Open its file.")
-        if layer is self.image.layer:
-            raise InputError(
-                f"{layer.name!r} is chosen as PSF and as image.", hint="Choose another image."
-            )
+        name = str(layer.name)
+        if self.image.layer is layer:
+            raise InputError(f"{name!r} is chosen as PSF and as image.", hint="Choose another one.")
         choice = PsfChoice(kind=PsfKind.LAYER, layer=weakref.ref(layer))
         given = psf_of(choice, image.spatial_ndim)
         config = RunConfig(physics=PhysicsChoice(psf="array", keep=self._keep))
-        name = layer.name if is_psf(layer) else f"{layer.name} PSF"
+        name += "" if is_psf(layer) else " PSF"
 
         def work() -> Generator[str, None, Made]:
             yield "Preparing the PSF"

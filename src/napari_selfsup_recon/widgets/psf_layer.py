@@ -71,7 +71,7 @@ def made_of(
     """
     widths = fwhm or psf.fwhm(kernel, image.spatial_scale)
     units = image.units[len(image.leading_shape) :]
-    told = ()
+    told: tuple[Finding, ...] = ()
     if all(map(math.isfinite, widths)):
         words = width_in_words(widths, units[-1])
         told = (Finding("width", f"Full width at half maximum: {words}."),)
