@@ -170,7 +170,8 @@ class Wiener(ClassicalMethod):
         image = wide[tuple(slice(n) for n in wanted)].add_(mean / float(physics.psf.sum()))
         if options.positive:
             image.clamp_min_(0)
-        result = np.array(image.add_(options.background).cpu(), dtype=np.float32, order="C")
+        image.add_(options.background)
+        result = np.array(image.cpu().numpy(), dtype=np.float32, order="C")
         yield Step(_STEPS, _STEPS)
         yield Done(result, _STEPS)
 
