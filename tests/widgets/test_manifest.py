@@ -34,7 +34,7 @@ def test_the_manifest_is_valid(manifest):
 def test_it_claims_no_foreign_files(manifest):
     assert not manifest.contributions.readers
     (writer,) = manifest.contributions.writers
-    assert writer.filename_extensions == [".ome.tif"]
+    assert writer.filename_extensions == [".ome.tif", ".ome.zarr"]
 
 
 def test_samples_open(manifest):
@@ -71,7 +71,8 @@ os._exit(0)
     assert json.loads(done.stdout.splitlines()[-1]) == []
 
 
-def test_a_layer_is_written_with_its_place_and_provenance(tmp_path):
+@pytest.mark.parametrize("ending", [".ome.tif", ".ome.zarr"])
+def test_a_layer_is_written_with_its_place_and_provenance(tmp_path, ending):
     from napari_selfsup_recon.io import volumes
 
     data = np.random.default_rng(0).random((3, 8, 9)).astype(np.float32)
@@ -83,7 +84,7 @@ def test_a_layer_is_written_with_its_place_and_provenance(tmp_path):
         "axis_labels": ("z", "y", "x"),
         "metadata": {"selfsup_recon": {"method": "ssi"}, "other": object()},
     }
-    path = tmp_path / "result.ome.tif"
+    path = tmp_path / f"result{ending}"
     assert write_image(str(path), data, attributes) == [str(path)]
     back = volumes.read(path)
     np.testing.assert_array_equal(back.data, data)

@@ -59,14 +59,9 @@ class Findings(QWidget):
             One a check; those that can be undone, or were, get a button.
         """
         self._empty()
-        quiet = [
-            f
-            for f in findings
-            if (f.level == "ok" and not (f.skipped or f.step in _SPOKEN))
-            or (f.level == "repaired" and f.step in _ROUTINE)
-        ]
+        quiet = [f for f in findings if f.level == "ok" and not (f.skipped or f.step in _SPOKEN)]
         for finding in findings:
-            if finding in quiet:
+            if finding in quiet or (finding.step in _ROUTINE and finding.level != "warning"):
                 continue
             mark = "–" if finding.skipped else _MARKS[finding.level]
             button = None

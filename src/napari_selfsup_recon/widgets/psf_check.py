@@ -114,7 +114,9 @@ def _look(config: RunConfig, measurement: Measurement, given: Measurement | None
     except ReconError as error:
         return Answer(problem=str(error))
     assert kernel is not None
-    return Answer(kernel, (*findings, *_width(kernel, measurement)))
+    named = [finding for finding in findings if finding.step == "origin"]
+    others = [finding for finding in findings if finding not in named]
+    return Answer(kernel, (*named, *_width(kernel, measurement), *others))
 
 
 def _width(kernel: np.ndarray[Any, Any], measurement: Measurement) -> tuple[Finding, ...]:
