@@ -282,4 +282,6 @@ class TestBaselines:
         (result,) = dock.session.job.layers
         assert re.fullmatch(r"confocal TV [0-9.]+ \(auto\)", result.name)
         assert "Choosing the weight" in stages
+        assert not dock.run_card._news.isHidden()
+        assert "eight" in dock.run_card._news.text()
         settle(qtbot)

@@ -26,7 +26,9 @@ def chosen_by(method: Any, options: Options, steps: int) -> dict[str, float]:
     """
     found: dict[str, float] = {}
     for name in _left_to_it(options):
-        value = getattr(method, name, steps if name in _COUNTS else None)
+        value = getattr(method, name, None)
+        if value is None and name in _COUNTS:
+            value = steps
         if isinstance(value, int | float):
             found[name] = value
     return found

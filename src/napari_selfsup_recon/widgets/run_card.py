@@ -24,6 +24,9 @@ from napari_selfsup_recon.widgets.parts import (
 from napari_selfsup_recon.widgets.states import Look
 from napari_selfsup_recon.widgets.texts import TEXTS
 
+# Sentences of methods that are shown at once.
+_NEWS = 4
+
 
 class RunCard(Card):
     """Sends what a person wants, and shows how it goes; it decides nothing.
@@ -66,6 +69,8 @@ class RunCard(Card):
         self.bar.setRange(0, 1000)
         describe(self.bar, *TEXTS["progress"])
         self._numbers = line()
+        self._news = note()
+        self._news.hide()
         self.pause = button("Pause", *TEXTS["pause"])
         self.resume = button("Resume", *TEXTS["resume"])
         self.stop = button("Stop and keep", *TEXTS["stop"])
@@ -84,6 +89,7 @@ class RunCard(Card):
         self.body.addLayout(now)
         self.body.addWidget(self.bar)
         self.body.addWidget(self._numbers)
+        self.body.addWidget(self._news)
         self.body.addLayout(row(self.pause, self.resume, self.stop, self.discard))
         self.body.addWidget(self.curves)
         self.curves.hide()
@@ -131,6 +137,10 @@ class RunCard(Card):
         if facts.score is not None:
             numbers.append(f"held-out {facts.score:.3g}")
         self._numbers.setText("   ".join(numbers))
+        # What the methods tell of themselves: a weight they chose, pixels they repaired.
+        told = dict.fromkeys(n.message for n in facts.notices if n.level == "info")
+        self._news.setText("\n".join(list(told)[-_NEWS:]))
+        self._news.setVisible(bool(told))
         if len(facts.losses) > 1:
             self.curves.show()
             self.curves.show_curves(facts.losses, facts.scores)
@@ -150,5 +160,6 @@ class RunCard(Card):
         self.curves.hide()
         self.bar.setRange(0, 0)
         self._numbers.setText("")
+        self._news.hide()
         self._left.setText("")
         self._stage.setText("Starting")
