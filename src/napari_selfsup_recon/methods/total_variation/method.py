@@ -98,6 +98,7 @@ class TotalVariation(ClassicalMethod):
     ) -> None:
         super().__init__(physics, options, noise=noise)
         self.voxel_size = checked_voxel(voxel_size, len(physics.image_shape))
+        self._unit_physics, self._gain = _of_unit_gain(physics)
         self.weight: float | None = None
         self.scores: dict[float, float] = {}
         self._curvature = 0.0
@@ -167,7 +168,7 @@ class TotalVariation(ClassicalMethod):
             weight, self.scores = options.weight, {}
         self.weight = weight
         # From the start again: the same weight, chosen or given, makes the same image.
-        work = self._begin(self.physics, measured, weight)
+        work = self._begin(self._unit_physics, measured, weight)
         yield Stage("Total variation", options.iterations)
         yield from self._finish(work, show=show)
 
@@ -208,7 +209,9 @@ class TotalVariation(ClassicalMethod):
             "weight": weight,
             "limits": (
                 0.0 if options.positive else None,
-                None if highest is None else (highest - options.background) / data.unit,
+                None
+                if highest is None
+                else (highest - options.background) * self._gain / data.unit,
             ),
             "scales": [min(self.voxel_size) / side for side in self.voxel_size],
         }
@@ -227,10 +230,10 @@ class TotalVariation(ClassicalMethod):
         region = busiest(measured.level)
         if region is not None:
             try:
-                return self.physics.restrict(region), measured.window(region)
+                return self._unit_physics.restrict(region), measured.window(region)
             except InputError:  # this instrument can only be taken whole
                 pass
-        return self.physics, measured
+        return self._unit_physics, measured
 
     def _predict(self, work: Work) -> Generator[Event, None, float]:
         """Return the weight that predicts left-out pixels best; show them in the end."""
@@ -304,6 +307,15 @@ class TotalVariation(ClassicalMethod):
         yield Done(self._image(work), work.count - first, reason)
 
     def _image(self, work: Work) -> FloatImage:
-        seen = self.physics.field_of_view(work.estimate[None, None])[0, 0]
-        image = seen.mul(work.data.unit).add_(self.options.background)
+        seen = self._unit_physics.field_of_view(work.estimate[None, None])[0, 0]
+        image = seen.mul(work.data.unit / self._gain).add_(self.options.background)
         return np.array(image.cpu().numpy(), dtype=np.float32, order="C")
+
+
+def _of_unit_gain(physics: Physics) -> tuple[Physics, float]:
+    """Return a blur by the PSF over its sum, and the sum; other physics and 1 as they are."""
+    gain = float(physics.psf.sum()) if isinstance(physics, Blur) else 1.0
+    if not isinstance(physics, Blur) or abs(gain - 1) < 1e-6:
+        return physics, 1.0
+    unit = Blur(physics.psf / gain, physics.measurement_shape, boundary=physics.boundary)
+    return unit, gain
