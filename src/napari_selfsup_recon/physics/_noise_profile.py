@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,8 +77,8 @@ def profile(values: FloatImage, cut: Mask, wrong: Mask, step: float) -> Line:
 
 def high_pass(values: FloatImage) -> FloatImage:
     """Return second differences along both axes, scaled so that white noise keeps its spread."""
-    filtered: FloatImage = np.diff(np.diff(values, 2, axis=1), 2, axis=2) / 6
-    return filtered
+    filtered: FloatImage = np.diff(np.diff(values, 2, axis=1), 2, axis=2)
+    return cast(FloatImage, filtered / 6)
 
 
 def _marks(
@@ -140,8 +140,8 @@ def _one_sided(values: FloatImage, middle: FloatImage) -> tuple[FloatImage, Floa
     side = 1.0 if level < 0.5 * float(values.min() + values.max()) else -1.0
     deviation = float(np.quantile(side * (values - middle), _ONE_SIGMA))
     deviation = deviation or float(high_pass(values).std()) or float(values.std())
-    one = np.ones(1)
-    return level * one, deviation**2 * one, values.size * one
+    point = (level, deviation**2, float(values.size))
+    return cast(tuple[FloatImage, FloatImage, FloatImage], tuple(np.array([v]) for v in point))
 
 
 def _line(level: FloatImage, variance: FloatImage, counts: FloatImage) -> tuple[float, float]:

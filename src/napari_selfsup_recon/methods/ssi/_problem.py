@@ -178,10 +178,13 @@ class Problem:
             for array in (self.y, self.sigma)
         )
         return Views(
-            *(torch.cat(parts) for parts in (seen, targets, questions, deviations)),
-            physics=self._of_window,
-            start=torch.cat(images),
-            expected=torch.cat(expected),
+            torch.cat(seen),
+            torch.cat(targets),
+            torch.cat(questions),
+            torch.cat(deviations),
+            self._of_window,
+            torch.cat(images),
+            torch.cat(expected),
         )
 
     def _views(self, crops: list[Crop], masks: list[Tensor] | None, asked: int = _VISIBLE) -> Views:

@@ -204,7 +204,8 @@ class Splitting:
             yield
 
     def _filtered(self, spectrum: Tensor) -> Tensor:
-        return torch.fft.irfftn(spectrum * self._otf, s=self._torus)
+        blurred: Tensor = torch.fft.irfftn(spectrum * self._otf, s=self._torus)
+        return blurred
 
     def _limited(self, x: Tensor) -> Tensor:
         low, high = self._limits

@@ -185,4 +185,5 @@ def _transfer(psf: np.ndarray[Any, Any], shape: Sequence[int], like: Tensor) -> 
     placed = np.zeros(tuple(shape), dtype=np.float32)
     where = np.ix_(*((np.arange(k) - k // 2) % n for k, n in zip(psf.shape, shape, strict=True)))
     np.add.at(placed, where, psf.astype(np.float32))  # a PSF larger than the period wraps around
-    return torch.fft.rfftn(torch.from_numpy(placed).to(like.device))
+    spectrum: Tensor = torch.fft.rfftn(torch.from_numpy(placed).to(like.device))
+    return spectrum
