@@ -10,7 +10,7 @@ from pydantic import Field
 from napari_selfsup_recon.core.options import option
 from napari_selfsup_recon.methods.classical_options import ClassicalOptions
 
-_IMAGES_AT_ONCE = {2: 12, 3: 13}
+_IMAGES_AT_ONCE = {2: 20, 3: 21}
 
 
 class TotalVariationOptions(ClassicalOptions):
