@@ -19,8 +19,8 @@ class TotalVariationOptions(ClassicalOptions):
     weight: Annotated[float, Field(gt=0, le=1e4)] | Literal["auto"] = option(
         "auto",
         title="Weight",
-        description="How strongly unevenness is punished, in units of the noise: 0.05 is sharp and "
-        "noisy, 0.5 smooth. auto finds the weight that predicts left-out pixels best.",
+        description="How strongly unevenness is punished, in units of the noise: 0.02 is sharp and "
+        "noisy, 0.5 smooth. auto finds it by pixels that are left out and by a simulation.",
     )
     iterations: int = option(
         300,
