@@ -411,7 +411,8 @@ def test_events(weight: Any, blurred: bool, monkeypatch: pytest.MonkeyPatch) -> 
     events = list(method.run(y))
     assert np.array_equal(y, before)
     stages = [e.name for e in events if isinstance(e, Stage)]
-    assert stages == (["Choosing the weight"] if weight == "auto" else []) + ["Total variation"]
+    chosen = ["Choosing the weight"] if weight == "auto" else []
+    assert stages == ["Looking at the noise", *chosen, "Total variation"]
     done = events[-1]
     assert isinstance(done, Done)
     assert done.result.dtype == np.float32
@@ -423,8 +424,8 @@ def test_events(weight: Any, blurred: bool, monkeypatch: pytest.MonkeyPatch) -> 
     previews = [e for e in events if isinstance(e, Preview)]
     assert previews
     assert previews[-1].image.shape == y.shape
-    chosen = [e for e in events if isinstance(e, Notice) and "Weight" in e.message]
-    assert len(chosen) == (weight == "auto")
+    notices = [e for e in events if isinstance(e, Notice) and "Weight" in e.message]
+    assert len(notices) == (weight == "auto")
     if weight == "auto":
         tried = {
             e.details["weight"] for e in events if isinstance(e, Step) and e.details.get("score")

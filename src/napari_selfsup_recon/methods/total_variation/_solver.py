@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
+from napari_selfsup_recon.core.generators import exhaust
 from napari_selfsup_recon.core.random import torch_generator
 from napari_selfsup_recon.methods.richardson_lucy._passes import BlurPasses, Passes, PlainPasses
 from napari_selfsup_recon.methods.total_variation._data import Data
@@ -237,12 +238,21 @@ class Solver:
 
 def operator_norm(physics: Physics, like: Tensor) -> float:
     """Return the largest singular value of ``physics`` by power iteration, for steps."""
+    return exhaust(operator_norm_steps(physics, like))
+
+
+def operator_norm_steps(physics: Physics, like: Tensor) -> Generator[tuple[int, int], None, float]:
+    """Do :func:`operator_norm`, yielding how far it is."""
     noise = torch.rand(physics.image_shape, generator=torch_generator("operator norm"))
     x = noise.to(like).add_(1.0)[None, None]
     value = 0.0
-    with torch.no_grad():
-        for _ in range(_POWER_STEPS):
+    for step in range(_POWER_STEPS):
+        with torch.no_grad():
             x = x / x.norm()
-            x = physics.A_adjoint(physics.A(x))
+            y = physics.A(x)
+        yield 2 * step + 1, 2 * _POWER_STEPS
+        with torch.no_grad():
+            x = physics.A_adjoint(y)
             value = float(x.norm())
+        yield 2 * step + 2, 2 * _POWER_STEPS
     return float(value**0.5)

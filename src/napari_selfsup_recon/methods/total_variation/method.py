@@ -14,6 +14,7 @@ from torch import Tensor
 
 from napari_selfsup_recon.core.errors import InputError
 from napari_selfsup_recon.core.events import Done, Event, Notice, Preview, Stage, Step
+from napari_selfsup_recon.core.generators import relay
 from napari_selfsup_recon.core.measurement import FloatImage
 from napari_selfsup_recon.core.options import Options
 from napari_selfsup_recon.core.random import torch_generator
@@ -22,7 +23,7 @@ from napari_selfsup_recon.methods.base import ClassicalMethod, as_tensor
 from napari_selfsup_recon.methods.total_variation._choice import MORE, START, best_weight, busiest
 from napari_selfsup_recon.methods.total_variation._data import Data
 from napari_selfsup_recon.methods.total_variation._measured import Measured
-from napari_selfsup_recon.methods.total_variation._solver import Solver, operator_norm
+from napari_selfsup_recon.methods.total_variation._solver import Solver, operator_norm_steps
 from napari_selfsup_recon.methods.total_variation._splitting import Splitting
 from napari_selfsup_recon.methods.total_variation.options import TotalVariationOptions
 from napari_selfsup_recon.physics.base import Physics
@@ -35,6 +36,7 @@ from napari_selfsup_recon.training.device import memory_guard, pick_device
 _EVENT_EVERY = 0.2
 _PREVIEW_EVERY = 1.0
 _WATCH_EVERY = 5
+_LOOKS = 3
 _HELD_OUT = 0.1
 
 Work = Solver | Splitting
@@ -99,6 +101,7 @@ class TotalVariation(ClassicalMethod):
         super().__init__(physics, options, noise=noise)
         self.voxel_size = checked_voxel(voxel_size, len(physics.image_shape))
         self._unit_physics, self._gain = _of_unit_gain(physics)
+        self._norms: dict[tuple[int, ...], float] = {}
         self.weight: float | None = None
         self.scores: dict[float, float] = {}
         self._curvature = 0.0
@@ -120,7 +123,8 @@ class TotalVariation(ClassicalMethod):
         Yields
         ------
         Event
-            A ``Notice`` about wrong pixels that were left out. Where the weight is chosen a
+            The ``Stage`` of looking at the noise, and a ``Notice`` about wrong pixels that were
+            left out. Where the weight is chosen a
             ``Stage`` of that name, with a ``Step`` for each weight (its score in ``details``) and a
             ``Notice`` of the choice. Then the ``Stage`` of the reconstruction with a ``Step`` after
             each iteration (its ``details["change"]`` is the change relative to the contrast) and a
@@ -152,13 +156,15 @@ class TotalVariation(ClassicalMethod):
     def _events(self, y: Tensor, *, show: bool = True) -> Iterator[Event]:
         """Yield the events of one measurement ``(1, 1, *measurement_shape)``."""
         options = self.options
-        measured = self._measured(y)
+        yield Stage("Looking at the noise")
+        measured = yield from self._measured(y)
         if measured.noise.outliers:
             share = measured.noise.outliers
             yield Notice(f"{share:.2%} of the pixels were left out (hot, dead or hit).")
         if options.weight == "auto":
             yield Stage("Choosing the weight")
             physics, part = self._window(measured)
+            yield from self._norm_of(physics, part)
             work = self._begin(physics, part, START)
             weight = yield from self._predict(work)
             weight = yield from self._try_on_twin(physics, part, work, weight)
@@ -167,12 +173,13 @@ class TotalVariation(ClassicalMethod):
         else:
             weight, self.scores = options.weight, {}
         self.weight = weight
+        yield Stage("Total variation", options.iterations)
+        yield from self._norm_of(self._unit_physics, measured)
         # From the start again: the same weight, chosen or given, makes the same image.
         work = self._begin(self._unit_physics, measured, weight)
-        yield Stage("Total variation", options.iterations)
         yield from self._finish(work, show=show)
 
-    def _measured(self, y: Tensor) -> Measured:
+    def _measured(self, y: Tensor) -> Generator[Event, None, Measured]:
         """Return the measurement with what is known of it, on the device of the work."""
         options, physics = self.options, self.physics
         given = tuple(y.shape[2:])
@@ -189,23 +196,33 @@ class TotalVariation(ClassicalMethod):
             )
         y = y.to(torch.float32)
         noise = self._noise_of(y)
+        yield Step(1, _LOOKS)
         psf = self._psf if options.repair else None
         repaired = repair_outliers(y, psf, noise=noise)
+        yield Step(2, _LOOKS)
         level = surroundings(repaired.values)
         device = pick_device(options.device)
         values, level, wrong = (t[0, 0].to(device) for t in (y, level, repaired.wrong))
         return Measured(values, level, wrong, replace(noise, outliers=repaired.share))
 
+    def _norm_of(self, physics: Physics, measured: Measured) -> Iterator[Event]:
+        """Find the largest singular value of the physics, once."""
+        shape = physics.measurement_shape
+        if shape not in self._norms:
+            norm = yield from relay(
+                operator_norm_steps(physics, measured.y), lambda now: Step(*now, finished=False)
+            )
+            if not norm > 0:
+                raise InputError("The physics maps every image to zero.", hint="Check the physics.")
+            self._norms[shape] = norm
+
     def _begin(self, physics: Physics, measured: Measured, weight: float) -> Work:
         options = self.options
         robust = options.data == "robust" and not measured.noise.coarse
         data = Data(measured, background=options.background, robust=robust)
-        norm = operator_norm(physics, data.y)
-        if not norm > 0:
-            raise InputError("The physics maps every image to zero.", hint="Check the physics.")
         highest = options.maximum
         given: dict[str, Any] = {
-            "norm": norm,
+            "norm": self._norms[physics.measurement_shape],
             "weight": weight,
             "limits": (
                 0.0 if options.positive else None,
@@ -222,6 +239,7 @@ class TotalVariation(ClassicalMethod):
     def _choose(self, measured: Measured) -> Generator[Event, None, None]:
         """Set the weight by left-out pixels alone."""
         physics, part = self._window(measured)
+        yield from self._norm_of(physics, part)
         weight = yield from self._predict(self._begin(physics, part, START))
         self.weight = MORE * weight
 
