@@ -3,7 +3,8 @@
 Reconstructions have a :class:`~napari_selfsup_recon.widgets.job.Job`, which napari lists when its
 window is closed. This is for what a dock has to find out to show something. It does not use the
 workers of Qt, either: these change the filters of warnings of the whole process, and two of them
-that overlap leave them changed.
+that overlap leave them changed. Nor does the thread emit signals: the dock may be deleted at any
+moment, in the midst of one. It leaves its news in a queue, and the window looks there.
 """
 
 from __future__ import annotations
@@ -11,11 +12,11 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Generator
-from contextlib import suppress
 from dataclasses import dataclass, field
+from queue import SimpleQueue
 from typing import Any
 
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_selfsup_recon.core.errors import JobFailedError, ReconError
 from napari_selfsup_recon.runs.failures import as_recon_error
@@ -23,18 +24,28 @@ from napari_selfsup_recon.widgets.warm_up import wait_for_torch
 
 logger = logging.getLogger("napari_selfsup_recon")
 
+_LOOK_MS = 20
+
 Work = Callable[[], Generator[str, None, Any]]
 """Yields the names of its stages, between which it can be ended, and returns its result."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Task:
+    """What the thread knows: nothing that belongs to the window, whose parts it must not outlive."""
+
+    work: Work
+    dropped: threading.Event = field(default_factory=threading.Event)
+    news: SimpleQueue[tuple[str, Any]] = field(default_factory=SimpleQueue)
 
 
 @dataclass(frozen=True, eq=False)
 class _Errand:
     """One piece of work and who waits for it."""
 
-    work: Work
+    task: _Task
     done: Callable[[Any], None]
     failed: Callable[[ReconError], None]
-    dropped: threading.Event = field(default_factory=threading.Event)
 
 
 class Background(QObject):
@@ -50,13 +61,14 @@ class Background(QObject):
 
     busyChanged = Signal(bool)
     staged = Signal(str)
-    _arrived = Signal(object, str, object)
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._running: _Errand | None = None
         self._next: _Errand | None = None
-        self._arrived.connect(self._on_arrival)
+        self._timer = QTimer(self)
+        self._timer.setInterval(_LOOK_MS)
+        self._timer.timeout.connect(self._hear)
 
     @property
     def busy(self) -> bool:
@@ -66,7 +78,7 @@ class Background(QObject):
     @property
     def _idle(self) -> bool:
         running = self._running
-        return self._next is None and (running is None or running.dropped.is_set())
+        return self._next is None and (running is None or running.task.dropped.is_set())
 
     def start(
         self, work: Work, done: Callable[[Any], None], failed: Callable[[ReconError], None]
@@ -80,10 +92,10 @@ class Background(QObject):
         done, failed
             Called with the result or the error, in the thread of the window.
         """
-        errand = _Errand(work, done, failed)
+        errand = _Errand(_Task(work), done, failed)
         if self._running is not None:
             # It ends at its next stage; the new one waits for that, so that never two compute.
-            self._running.dropped.set()
+            self._running.task.dropped.set()
             self._next = errand
         else:
             self._launch(errand)
@@ -92,46 +104,27 @@ class Background(QObject):
     def cancel(self) -> None:
         """Drop what is under way; it ends at its next stage, and nobody hears of it."""
         if self._running is not None:
-            self._running.dropped.set()
+            self._running.task.dropped.set()
         self._next = None
         self.busyChanged.emit(False)
 
     def _launch(self, errand: _Errand) -> None:
         self._running = errand
-        threading.Thread(target=self._run, args=(errand,), name="background", daemon=True).start()
+        self._timer.start()
+        threading.Thread(target=_run, args=(errand.task,), name="background", daemon=True).start()
 
-    def _run(self, errand: _Errand) -> None:
-        """Work; in the other thread."""
-        try:
-            wait_for_torch()
-            result = self._stages(errand)
-        except Exception as error:
-            known = as_recon_error(error)
-            if isinstance(known, JobFailedError):
-                logger.exception("Work in the background failed.")
-            self._tell(errand, "failed", known)
-        else:
-            self._tell(errand, "done", result)
-
-    def _stages(self, errand: _Errand) -> Any:
-        stages = errand.work()
-        try:
-            while True:
-                name = next(stages)
-                if errand.dropped.is_set():
-                    stages.close()
-                    return None
-                self._tell(errand, "stage", name)
-        except StopIteration as end:
-            return end.value
-
-    def _tell(self, errand: _Errand, what: str, value: Any) -> None:
-        with suppress(RuntimeError):  # the dock is gone, and with it who wanted to know
-            self._arrived.emit(errand, what, value)
+    def _hear(self) -> None:
+        """Look for news of the thread."""
+        errand = self._running
+        while errand is not None and errand is self._running and not errand.task.news.empty():
+            what, value = errand.task.news.get()
+            self._on_arrival(errand, what, value)
+        if self._running is None:
+            self._timer.stop()
 
     def _on_arrival(self, errand: _Errand, what: str, value: Any) -> None:
-        """Hear of the other thread; in the thread of the window."""
-        wanted = not errand.dropped.is_set()
+        """Take in what the thread told."""
+        wanted = not errand.task.dropped.is_set()
         if what == "stage":
             if wanted:
                 self.staged.emit(value)
@@ -143,3 +136,30 @@ class Background(QObject):
         self.busyChanged.emit(False)
         if wanted:
             (errand.done if what == "done" else errand.failed)(value)
+
+
+def _run(task: _Task) -> None:
+    """Work; in the other thread, which knows nothing of the window."""
+    try:
+        wait_for_torch()
+        result = _stages(task)
+    except Exception as error:
+        known = as_recon_error(error)
+        if isinstance(known, JobFailedError):
+            logger.exception("Work in the background failed.")
+        task.news.put(("failed", known))
+    else:
+        task.news.put(("done", result))
+
+
+def _stages(task: _Task) -> Any:
+    stages = task.work()
+    try:
+        while True:
+            name = next(stages)
+            if task.dropped.is_set():
+                stages.close()
+                return None
+            task.news.put(("stage", name))
+    except StopIteration as end:
+        return end.value

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from dataclasses import replace
 from time import perf_counter
 from typing import Any, ClassVar
 
@@ -11,19 +12,24 @@ import torch
 from torch import Tensor
 
 from napari_selfsup_recon.core.errors import InputError
-from napari_selfsup_recon.core.events import Done, Event, Preview, Step
+from napari_selfsup_recon.core.events import Done, Event, Notice, Preview, Stage, Step
+from napari_selfsup_recon.core.generators import exhaust
 from napari_selfsup_recon.core.measurement import FloatImage
 from napari_selfsup_recon.core.options import Options
 from napari_selfsup_recon.methods.base import ClassicalMethod, as_tensor
 from napari_selfsup_recon.methods.richardson_lucy._iteration import Iteration
+from napari_selfsup_recon.methods.richardson_lucy._twin import Choice, Twins
 from napari_selfsup_recon.methods.richardson_lucy.options import RichardsonLucyOptions
 from napari_selfsup_recon.physics.base import Physics
 from napari_selfsup_recon.physics.blur import Blur
 from napari_selfsup_recon.physics.noise import Noise
+from napari_selfsup_recon.physics.noise_estimate import NoiseEstimate, estimate_noise
 from napari_selfsup_recon.training.device import memory_guard, pick_device
 
 _EVENT_EVERY = 0.2
 _PREVIEW_EVERY = 1.0
+_WITHOUT_NOISE = 10
+_FEW = 5
 
 
 class RichardsonLucy(ClassicalMethod):
@@ -35,7 +41,8 @@ class RichardsonLucy(ClassicalMethod):
     edge of the measurement is part of the image where the physics says so
     (``Blur(..., boundary="extended")``), so that nothing piles up at the border; voxels that the
     measurement hardly sees stay dark. The iteration starts from a flat image. Noise grows with the
-    iterations: stop early.
+    iterations, so they are stopped early: by default where it is best for a simulated twin of the
+    measurement (:class:`~napari_selfsup_recon.methods.richardson_lucy._twin.Twins`).
 
     Parameters
     ----------
@@ -44,7 +51,14 @@ class RichardsonLucy(ClassicalMethod):
     options
         :class:`RichardsonLucyOptions`.
     noise
-        Not used.
+        Noise of the measurement, for wrong pixels and twins; None: estimated.
+
+    Attributes
+    ----------
+    iterations
+        Iterations that were used last.
+    accelerated
+        Whether they were accelerated: where few are chosen they are not.
 
     Raises
     ------
@@ -60,8 +74,8 @@ class RichardsonLucy(ClassicalMethod):
     References
     ----------
     Richardson, J. Opt. Soc. Am. 62 (1972). Lucy, Astron. J. 79 (1974). Boundary: Bertero and
-    Boccacci, Astron. Astrophys. 437 (2005). Momentum: Wang and Miller, IEEE Trans. Image Process.
-    23 (2014).
+    Boccacci, Astron. Astrophys. 437 (2005). Acceleration: Meinel, J. Opt. Soc. Am. A 3 (1986);
+    Biggs and Andrews, Appl. Opt. 36 (1997).
     """
 
     key: ClassVar[str] = "richardson-lucy"
@@ -82,6 +96,8 @@ class RichardsonLucy(ClassicalMethod):
                 "negative.",
                 hint="Subtract its background with psf.prepare, or clip it at 0.",
             )
+        self.iterations: int | None = None
+        self.accelerated = self.options.acceleration
 
     def run(self, y: Any) -> Iterator[Event]:
         """Reconstruct one measurement.
@@ -94,10 +110,14 @@ class RichardsonLucy(ClassicalMethod):
         Yields
         ------
         Event
-            A ``Step`` after each iteration, and at least every 0.2 s or so also within one that
-            takes longer (``finished=False``); its ``details["divergence"]`` is the misfit per
-            voxel. A ``Preview`` (the whole field of view) after the first iteration and then about
-            once a second. Last ``Done`` with the result, float32 NumPy.
+            A ``Notice`` about wrong pixels that were repaired. Where the number of iterations is
+            chosen a ``Stage`` of that name, with a ``Step`` for each twin (in ``details`` how far
+            its ``object`` was iterated and the ``best`` iteration for it), a ``Notice`` of the
+            choice, and the ``Stage`` of the iterations. A ``Step`` after each of them; its
+            ``details["divergence"]`` is the misfit per voxel. At least every 0.2 s or so also a
+            ``Step`` within one that takes longer (``finished=False``). A ``Preview`` (the whole
+            field of view) after the first iteration and then about once a second. Last ``Done``
+            with the result, float32 NumPy.
 
         Raises
         ------
@@ -111,8 +131,11 @@ class RichardsonLucy(ClassicalMethod):
 
     def _estimate(self, y: Tensor) -> Tensor:
         with memory_guard(pick_device(self.options.device)):
-            work = self._start(self._repaired(self._checked(y)))
-            while work.count < self.options.iterations:
+            recorded = self._checked(y)
+            repaired = self._repaired(recorded)
+            total = exhaust(self._total(recorded, repaired))
+            work = self._start(repaired)
+            while work.count < total:
                 for _ in work.step():
                     pass
             return self._result(work)[None, None].to(y.device)
@@ -147,15 +170,76 @@ class RichardsonLucy(ClassicalMethod):
             self.physics,
             y[0, 0].to(pick_device(options.device)),
             background=options.background,
-            accelerate=options.acceleration,
+            accelerate=self.accelerated,
         )
 
+    def _total(self, recorded: Tensor, repaired: Tensor) -> Generator[Event, None, int]:
+        """Return how many iterations to do, choosing them if that is wanted."""
+        options = self.options
+        self.accelerated = options.acceleration
+        if options.iterations != "auto":
+            self.iterations = options.iterations
+            return options.iterations
+        noise = self._noise_of(recorded)
+        if noise.sigma == noise.gain == 0:
+            self.iterations = min(_WITHOUT_NOISE, options.max_iterations)
+            yield Notice(f"{self.iterations} iterations: there is no noise that asks for an end.")
+            return self.iterations
+        if not options.repair and self._psf is not None:
+            wrong = estimate_noise(recorded, psf=self._psf).outliers
+            noise = replace(noise, outliers=wrong)
+        yield Stage("Choosing the iterations")
+        choice = yield from self._choose(repaired, noise)
+        few = self.accelerated and choice.iterations <= _FEW
+        if few:
+            # Steps of an accelerated start are coarse: one more or less may cost half a decibel.
+            self.accelerated = False
+            choice = yield from self._choose(repaired, noise)
+        self.iterations = choice.iterations
+        why = (
+            "the most that are allowed; its twin wanted more"
+            if choice.limited
+            else "the best for a simulated twin of the measurement"
+        )
+        rest = "; so few are not accelerated" if few else ""
+        yield Notice(f"{choice.iterations} iterations, {why}{rest}.")
+        yield Stage("Lucy-Richardson", choice.iterations)
+        return choice.iterations
+
+    def _choose(self, y: Tensor, noise: NoiseEstimate) -> Generator[Event, None, Choice]:
+        """Choose, telling of every twin, and that there is progress in between."""
+        twins = Twins(
+            self.physics,
+            y[0, 0].to(pick_device(self.options.device)),
+            noise,
+            background=self.options.background,
+            accelerate=self.accelerated,
+            most=self.options.max_iterations,
+        )
+        work = twins.choose()
+        tried, spoken = 0, perf_counter()
+        while True:
+            try:
+                seen = next(work)
+            except StopIteration as end:
+                choice: Choice = end.value
+                return choice
+            if seen is not None:
+                tried += 1
+                details = {"object": float(seen.object), "best": seen.best}
+                yield Step(tried, twins.most_tries, details=details)
+                spoken = perf_counter()
+            elif perf_counter() - spoken > _EVENT_EVERY:
+                yield Step(tried, twins.most_tries, finished=False)
+                spoken = perf_counter()
+
     def _run(self, y: Tensor) -> Iterator[Event]:
-        total = self.options.iterations
-        y = self._repaired(self._checked(y))
+        recorded = self._checked(y)
+        repaired = self._repaired(recorded)
         yield from self._notices
+        total = yield from self._total(recorded, repaired)
         began = spoken = perf_counter()
-        work = self._start(y)
+        work = self._start(repaired)
         shown = float("-inf")
         while work.count < total:
             for _ in work.step():
