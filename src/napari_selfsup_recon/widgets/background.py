@@ -32,7 +32,7 @@ Work = Callable[[], Generator[str, None, Any]]
 
 @dataclass(frozen=True, eq=False)
 class _Task:
-    """What the thread knows: nothing that belongs to the window, whose parts it must not outlive."""
+    """What the thread knows: nothing of the window, whose parts it must not outlive."""
 
     work: Work
     dropped: threading.Event = field(default_factory=threading.Event)
