@@ -14,7 +14,7 @@ from torch import Tensor
 
 _ROOT_2 = 2**0.5
 _ROOT_2_OVER_PI = 0.7978845608028654
-_NEWTON = 4
+_NEWTON = 8
 
 
 def huber_dual(
