@@ -18,8 +18,8 @@ SMALLEST_SENSITIVITY = 0.01
 # Expected light below this part of the mean of the measurement is rounding error.
 _SMALLEST_LIGHT = 1e-6
 _LARGEST_MOMENTUM = 0.98
-_MOMENTUM_DELAY = 0.25
-_LONGER = 0.2
+_MOMENTUM_DELAY = 0.5
+_LONGER = 0.25
 _SMALLEST_RATIO = 1e-30
 
 
@@ -31,9 +31,9 @@ class Iteration:
     where :math:`A^T 1` is at least a hundredth of its largest value, and w = 0 elsewhere (Bertero
     and Boccacci 2005). With acceleration the step starts from an extrapolation and is longer:
 
-    .. math:: x_{k+1} = p_k \left( w \, A^T \frac{y}{A p_k + b} \right)^{6/5}, \qquad
+    .. math:: x_{k+1} = p_k \left( w \, A^T \frac{y}{A p_k + b} \right)^{5/4}, \qquad
               p_k = x_k \left( \frac{x_k}{x_{k-1}} \right)^{\alpha_k}, \qquad
-              \alpha_k = \frac{k - 1}{k + 1/4}
+              \alpha_k = \frac{k - 1}{k + 1/2}
 
     (the exponent of Meinel 1986, the extrapolation of Biggs and Andrews 1997 but of logarithms,
     weights as of Nesterov). Where the fit got worse k starts again from 1, and the exponent comes

@@ -30,6 +30,7 @@ _EVENT_EVERY = 0.2
 _PREVIEW_EVERY = 1.0
 _WITHOUT_NOISE = 10
 _FEW = 5
+_UNAIDED = "; so few are not accelerated"
 
 
 class RichardsonLucy(ClassicalMethod):
@@ -133,8 +134,8 @@ class RichardsonLucy(ClassicalMethod):
         with memory_guard(pick_device(self.options.device)):
             recorded = self._checked(y)
             repaired = self._repaired(recorded)
-            total = exhaust(self._total(recorded, repaired))
-            work = self._start(repaired)
+            total, accelerate = exhaust(self._total(recorded, repaired))
+            work = self._start(repaired, accelerate)
             while work.count < total:
                 for _ in work.step():
                     pass
@@ -164,56 +165,55 @@ class RichardsonLucy(ClassicalMethod):
             )
         return y.to(torch.float32)
 
-    def _start(self, y: Tensor) -> Iteration:
-        options = self.options
-        return Iteration(
-            self.physics,
-            y[0, 0].to(pick_device(options.device)),
-            background=options.background,
-            accelerate=self.accelerated,
-        )
+    def _start(self, y: Tensor, accelerate: bool) -> Iteration:
+        item = y[0, 0].to(pick_device(self.options.device))
+        background = self.options.background
+        return Iteration(self.physics, item, background=background, accelerate=accelerate)
 
-    def _total(self, recorded: Tensor, repaired: Tensor) -> Generator[Event, None, int]:
-        """Return how many iterations to do, choosing them if that is wanted."""
+    def _total(
+        self, recorded: Tensor, repaired: Tensor
+    ) -> Generator[Event, None, tuple[int, bool]]:
+        """Return how many iterations to do, and whether accelerated, choosing if that is wanted."""
+        accelerate = self.options.acceleration
+        if isinstance(self.options.iterations, int):
+            total = self.options.iterations
+        else:
+            total, accelerate = yield from self._chosen(recorded, repaired)
+        self.iterations, self.accelerated = total, accelerate
+        return total, accelerate
+
+    def _chosen(
+        self, recorded: Tensor, repaired: Tensor
+    ) -> Generator[Event, None, tuple[int, bool]]:
         options = self.options
-        self.accelerated = options.acceleration
-        if options.iterations != "auto":
-            self.iterations = options.iterations
-            return options.iterations
         noise = self._noise_of(recorded)
         if noise.sigma == noise.gain == 0:
-            self.iterations = min(_WITHOUT_NOISE, options.max_iterations)
-            yield Notice(f"{self.iterations} iterations: there is no noise that asks for an end.")
-            return self.iterations
+            total = min(_WITHOUT_NOISE, options.max_iterations)
+            yield Notice(f"{total} iterations: there is no noise that asks for an end.")
+            return total, options.acceleration
         if not options.repair and self._psf is not None:
             wrong = estimate_noise(recorded, psf=self._psf).outliers
             noise = replace(noise, outliers=wrong)
         yield Stage("Choosing the iterations")
-        choice = yield from self._choose(repaired, noise)
-        few = self.accelerated and choice.iterations <= _FEW
+        choice = yield from self._choose(repaired, noise, options.acceleration)
+        few = options.acceleration and choice.iterations <= _FEW
         if few:
-            # Steps of an accelerated start are coarse: one more or less may cost half a decibel.
-            self.accelerated = False
-            choice = yield from self._choose(repaired, noise)
-        self.iterations = choice.iterations
-        why = (
-            "the most that are allowed; its twin wanted more"
-            if choice.limited
-            else "the best for a simulated twin of the measurement"
-        )
-        rest = "; so few are not accelerated" if few else ""
-        yield Notice(f"{choice.iterations} iterations, {why}{rest}.")
+            # Accelerated, one of the first steps more or less may cost half a decibel.
+            choice = yield from self._choose(repaired, noise, False)
+        yield Notice(f"{choice.iterations} iterations, {_why(choice)}{_UNAIDED if few else ''}.")
         yield Stage("Lucy-Richardson", choice.iterations)
-        return choice.iterations
+        return choice.iterations, options.acceleration and not few
 
-    def _choose(self, y: Tensor, noise: NoiseEstimate) -> Generator[Event, None, Choice]:
+    def _choose(
+        self, y: Tensor, noise: NoiseEstimate, accelerate: bool
+    ) -> Generator[Event, None, Choice]:
         """Choose, telling of every twin, and that there is progress in between."""
         twins = Twins(
             self.physics,
             y[0, 0].to(pick_device(self.options.device)),
             noise,
             background=self.options.background,
-            accelerate=self.accelerated,
+            accelerate=accelerate,
             most=self.options.max_iterations,
         )
         work = twins.choose()
@@ -237,9 +237,9 @@ class RichardsonLucy(ClassicalMethod):
         recorded = self._checked(y)
         repaired = self._repaired(recorded)
         yield from self._notices
-        total = yield from self._total(recorded, repaired)
+        total, accelerate = yield from self._total(recorded, repaired)
         began = spoken = perf_counter()
-        work = self._start(repaired)
+        work = self._start(repaired, accelerate)
         shown = float("-inf")
         while work.count < total:
             for _ in work.step():
@@ -262,3 +262,9 @@ class RichardsonLucy(ClassicalMethod):
 
     def _numpy(self, work: Iteration) -> FloatImage:
         return np.array(self._result(work).cpu().numpy(), dtype=np.float32, order="C")
+
+
+def _why(choice: Choice) -> str:
+    if choice.limited:
+        return "the most that are allowed; its twin wanted more"
+    return "the best for a simulated twin of the measurement"
