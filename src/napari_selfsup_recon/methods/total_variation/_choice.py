@@ -17,8 +17,9 @@ _FACTOR = 1.7
 # Behind the blur some noise of the image is out of sight: the best image has a little more weight
 # than the best prediction (by 0.7 to 1.75 on images that are in no benchmark, 1.15 on average).
 MORE = 1.15
-# Pixels that the choice looks at: enough to tell weights apart to a tenth of their noise.
-_MOST = {2: 2**18, 3: 2**19}
+# Pixels that the choice looks at. Parts of an image can ask for weights that differ by two, so that
+# images are looked at whole; the same for volumes would take longer than all that follows.
+_MOST = {2: 2**21, 3: 2**19}
 
 
 def best_weight(
