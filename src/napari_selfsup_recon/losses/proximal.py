@@ -81,7 +81,7 @@ def censored_dual(
     for _ in range(_NEWTON):
         tail = _mills(t)
         excess = (t - start).mul_(slope).sub_(tail)
-        t = t - excess.div_((t + tail).mul_(tail).add_(slope))
+        t = (t - excess.div_((t + tail).mul_(tail).add_(slope))).clamp_min_(-most)
     q = (t - start).mul_(step).div_(inverse)
     return torch.minimum(q, inverse * most).mul_(-side)
 
