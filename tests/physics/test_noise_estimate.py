@@ -167,16 +167,6 @@ def test_what_was_cut_off_is_told() -> None:
     assert low.sigma == pytest.approx(3.0, rel=0.35)
 
 
-@pytest.mark.parametrize("cut", [0.6, 1.0])
-def test_where_nearly_all_is_saturated_the_tail_tells_the_noise(cut: float) -> None:
-    y = np.random.default_rng(0).normal(200, 14, (80, 80))
-    psf = gaussian((7, 7), 1.2)
-    found = estimate_noise(np.minimum(y, 200 - 14 * (1 - cut)), psf=psf)
-    assert found.sigma == pytest.approx(14, rel=0.25)
-    assert found.outliers < 1e-3
-    assert any("are saturated at" in remark for remark in found.remarks)
-
-
 def test_dark_and_constant_planes_are_told() -> None:
     rng = np.random.default_rng(1)
     y = np.stack([rng.normal(100, 2, (64, 64)) for _ in range(6)])

@@ -23,7 +23,6 @@ _CLIP = 4.0
 _CLIPPED = 0.99946
 _MAD = 0.6745
 _ONE_SIGMA = 0.8413
-_FAR, _FAR_SIGMAS = 0.97, 1.881
 # Noise of a dark level (median of 5 x 5, then Gaussian of 2 pixels) over that of a pixel.
 _DARK_WIDTH = 2.0
 _DARK_NOISE = 0.135
@@ -135,13 +134,11 @@ def _spread(noise: FloatImage, step: float) -> float:
 def _one_sided(values: FloatImage, middle: FloatImage) -> tuple[FloatImage, FloatImage, FloatImage]:
     """Return one point of the line where values are cut off nearly everywhere.
 
-    Only one side of the noise is whole then, and of a level beyond the end only its tail: the
-    distance of two quantiles tells the deviation in either case.
+    Only one side of the noise is whole then.
     """
     level = float(np.median(middle))
     side = 1.0 if level < 0.5 * float(values.min() + values.max()) else -1.0
-    near, far = np.quantile(side * (values - middle), (_ONE_SIGMA, _FAR))
-    deviation = max(float(near), float(far - near) / (_FAR_SIGMAS - 1))
+    deviation = float(np.quantile(side * (values - middle), _ONE_SIGMA))
     deviation = deviation or float(high_pass(values).std()) or float(values.std())
     point = (level, deviation**2, float(values.size))
     return cast(tuple[FloatImage, FloatImage, FloatImage], tuple(np.array([v]) for v in point))
