@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, Protocol, cast, runtime_checkable
+from typing import Any, ClassVar, Protocol, cast, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -33,7 +33,7 @@ def _apply(x: Tensor, physics: Physics, transposed: bool) -> Tensor:
 
 
 class Physics(ABC):
-    """A linear forward model.
+    """A forward model, linear unless it says otherwise.
 
     Images are tensors ``(batch, channel, *image_shape)``, measurements
     ``(batch, channel, *measurement_shape)``. An operator is a value: a call changes nothing, and it
@@ -43,10 +43,13 @@ class Physics(ABC):
     ----------
     image_shape, measurement_shape
         Shapes without batch and channel.
+    linear
+        Whether :meth:`A` is a linear map, with :meth:`A_adjoint` its transpose.
     """
 
     image_shape: tuple[int, ...]
     measurement_shape: tuple[int, ...]
+    linear: ClassVar[bool] = True
 
     def __init__(self, image_shape: Sequence[int], measurement_shape: Sequence[int]) -> None:
         self.image_shape = tuple(int(n) for n in image_shape)
