@@ -19,6 +19,7 @@ _NAMES = {
     "as_physics": ".physics.base",
     "Identity": ".physics.identity",
     "Blur": ".physics.blur",
+    "ParallelBeam": ".physics.parallel_beam",
     "Gaussian": ".physics.noise",
     "Poisson": ".physics.noise",
     "PoissonGaussian": ".physics.noise",

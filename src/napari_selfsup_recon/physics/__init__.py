@@ -9,6 +9,8 @@ __getattr__, __dir__ = attach(
         "as_physics": ".base",
         "Identity": ".identity",
         "Blur": ".blur",
+        "ParallelBeam": ".parallel_beam",
+        "filtered_back_projection": ".filtered_back_projection",
         "Gaussian": ".noise",
         "Poisson": ".noise",
         "PoissonGaussian": ".noise",

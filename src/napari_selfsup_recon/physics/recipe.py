@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 KINDS = {
     "identity": "napari_selfsup_recon.physics.identity:Identity",
     "blur": "napari_selfsup_recon.physics.blur:Blur",
+    "parallel-beam": "napari_selfsup_recon.physics.parallel_beam:ParallelBeam",
 }
 
 

@@ -1,0 +1,1 @@
+"""What the CT projectors share: rays, products with them, checks of the geometry."""

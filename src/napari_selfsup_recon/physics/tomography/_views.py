@@ -1,0 +1,61 @@
+"""Angles as users give them: checked, and weighted by the share of the turn that each stands for."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from napari_selfsup_recon.core.errors import InputError
+
+# Four half turns: a full scan that starts anywhere within a turn.
+_LARGEST = 4 * math.pi + 1e-6
+
+
+def checked_angles(angles_rad: ArrayLike | Tensor) -> NDArray[np.float64]:
+    """Return the angles as a read-only float64 vector.
+
+    Raises
+    ------
+    InputError
+        If there is none, one is not finite, or they look like degrees.
+    """
+    given: Any = angles_rad.detach().cpu() if isinstance(angles_rad, Tensor) else angles_rad
+    angles = np.array(given, dtype=np.float64)
+    if angles.ndim != 1 or not angles.size:
+        raise InputError(
+            f"The angles have the shape {angles.shape}.", hint="Give a list of one angle a view."
+        )
+    if not np.isfinite(angles).all():
+        raise InputError("Some angles are NaN or infinite.", hint="Repair the list of angles.")
+    if (largest := np.abs(angles).max()) > _LARGEST:
+        raise InputError(
+            f"The angles reach {largest:g}, more than two turns in radians: they look like "
+            "degrees.",
+            hint="Convert them with numpy.deg2rad; take many turns modulo 2 pi.",
+        )
+    angles.setflags(write=False)
+    return angles
+
+
+def view_weights(angles: NDArray[np.float64], period: float) -> NDArray[np.float64]:
+    """Return the share of the period, in radians, that each view stands for.
+
+    Half of the gap on either side. A gap beyond three times the usual one is a missing wedge: the
+    views beside it stand for no more than usual, since nothing is known in it.
+    """
+    if len(angles) == 1:
+        return np.full(1, period)
+    folded = np.mod(angles, period)
+    # What differs by rounding only is one angle, also across the seam.
+    folded[period - folded < 1e-9] = 0.0
+    order = np.argsort(folded, kind="stable")
+    gaps = np.diff(folded[order], append=folded[order[0]] + period)
+    usual = float(np.median(gaps[gaps > 1e-9])) if (gaps > 1e-9).any() else period
+    gaps = np.where(gaps > 3 * usual, usual, gaps)
+    weights = np.empty_like(gaps)
+    weights[order] = (gaps + np.roll(gaps, 1)) / 2
+    return weights
