@@ -121,7 +121,7 @@ def _opposites(angles: _Doubles, step: float) -> list[tuple[int, int]]:
     if len(pairs) < 3:
         pairs.sort(key=lambda pair: abs(angles[pair[1]] - angles[pair[0]] - 180.0))
         pairs = pairs[:1]
-    return pairs[:: max(1, len(pairs) // 60)]
+    return pairs[:: max(1, len(pairs) // 20)]
 
 
 def _of_pairs(stack: _Doubles, pairs: list[tuple[int, int]], way: Way) -> Axis:
@@ -219,7 +219,8 @@ def _at(rows: _Doubles, position: _Doubles) -> _Doubles:
     """Return ``rows`` at fractional columns, linearly."""
     low = np.clip(np.floor(position).astype(int), 0, rows.shape[-1] - 2)
     part = position - low
-    return (1 - part) * rows[..., low] + part * rows[..., low + 1]
+    values: _Doubles = (1 - part) * rows[..., low] + part * rows[..., low + 1]
+    return values
 
 
 def _told(column: float, columns: int, way: Way, sure: bool) -> Axis:

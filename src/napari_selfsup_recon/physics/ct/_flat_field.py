@@ -166,7 +166,6 @@ def _filled(values: Floats, bad: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
 
 
 def _range_in_words(transmission: Floats) -> str:
-    low, high = np.quantile(
-        transmission.ravel()[:: max(1, transmission.size // 10**6)], (0.01, 0.99)
-    )
+    some = transmission.ravel()[:: max(1, transmission.size // 10**6)]
+    low, high = np.quantile(some, (0.01, 0.99))
     return f"Between {low:.3g} and {high:.3g} of the light passes."

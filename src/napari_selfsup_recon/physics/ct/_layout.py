@@ -12,6 +12,7 @@ from napari_selfsup_recon.core.errors import InputError
 from napari_selfsup_recon.physics.psf import Finding
 
 Order = Literal["auto", "sinograms", "projections", "transposed"]
+_Name = Literal["sinograms", "projections", "transposed"]
 
 _WORDS = {
     "sinograms": "sinograms (slice, angle, column)",
@@ -34,7 +35,7 @@ class Layout:
         What was guessed.
     """
 
-    order: Literal["sinograms", "projections", "transposed"]
+    order: _Name
     findings: tuple[Finding, ...] = ()
 
     @property
@@ -112,19 +113,13 @@ def _told(array: NDArray[Any], order: str, views: int | None) -> tuple[Finding, 
     return ()
 
 
-def _unevenness(
-    array: NDArray[Any], order: Literal["sinograms", "projections", "transposed"]
-) -> float:
+def _unevenness(array: NDArray[Any], order: _Name) -> float:
     """Return how much the total of a view changes from view to view: hardly, in truth.
 
     Every view sees the whole object, so the sum over the columns is the same in all of them.
     """
-    values = np.asarray(
-        array
-        if array.ndim == 2
-        else array[tuple(slice(0, None, max(1, n // 64)) for n in array.shape)],
-        dtype=np.float64,
-    )
+    thinned = tuple(slice(0, None, max(1, n // 64)) for n in array.shape)
+    values = np.asarray(array if array.ndim == 2 else array[thinned], dtype=np.float64)
     stack = as_sinograms(values, Layout(order))
     sums = stack.reshape(-1, *stack.shape[-2:]).sum(axis=-1)
     # The background of counts would hide the object: differences are compared with the contrast.
@@ -132,7 +127,7 @@ def _unevenness(
     return float(sums.std(axis=-1).mean()) / max(float(contrast), 1e-12)
 
 
-def _known(name: str) -> Literal["sinograms", "projections", "transposed"]:
+def _known(name: str) -> _Name:
     assert name in _WORDS
     return name  # type: ignore[return-value]
 

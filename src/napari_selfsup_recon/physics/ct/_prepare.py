@@ -51,7 +51,7 @@ class Sinograms:
     @property
     def axis_offset(self) -> float:
         """Columns between the middle of the detector and the axis."""
-        return self.axis - (self.values.shape[-1] - 1) / 2
+        return float(self.axis - (self.values.shape[-1] - 1) / 2)
 
 
 def prepare(
@@ -173,7 +173,7 @@ def _axis(stack: Floats, degrees: Degrees, axis: float | Literal["auto", "middle
     if axis == "auto":
         return find_axis(stack, degrees)
     if axis == "middle":
-        return (columns - 1) / 2
+        return float((columns - 1) / 2)
     if not 0 <= axis <= columns - 1:
         raise InputError(
             f"The rotation axis (column {axis:g}) lies outside the detector (columns 0 to "
@@ -184,8 +184,8 @@ def _axis(stack: Floats, degrees: Degrees, axis: float | Literal["auto", "middle
 
 
 def _light(flat: ArrayLike, dark: ArrayLike | None) -> float:
-    black = 0.0 if dark is None else float(np.mean(dark))
-    return float(np.mean(flat)) - black
+    black = 0.0 if dark is None else float(np.asarray(dark).mean())
+    return float(np.asarray(flat).mean()) - black
 
 
 def _bright(stack: Floats) -> float:

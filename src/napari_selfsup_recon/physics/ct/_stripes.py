@@ -18,7 +18,7 @@ StripeMethod = Literal["sorting", "algotom"]
 def remove_stripes(
     sinograms: ArrayLike, *, size: int = 21, method: StripeMethod = "sorting"
 ) -> tuple[Floats, Finding]:
-    """Return ``(..., angle, column)`` without the stripes along the angle, and how strong they were.
+    """Return ``(..., angle, column)`` without stripes along the angle, and how strong they were.
 
     ``"sorting"`` sorts the values of each column, smooths the sorted values across columns with a
     median, and puts them back to where they came from: what belongs to a column alone goes, what
