@@ -31,10 +31,11 @@ from napari_selfsup_recon.methods.total_variation import method as method_module
 from napari_selfsup_recon.methods.total_variation._choice import best_weight, busiest
 from napari_selfsup_recon.methods.total_variation._data import Data
 from napari_selfsup_recon.methods.total_variation._measured import Measured
-from napari_selfsup_recon.methods.total_variation._solver import Solver, operator_norm
+from napari_selfsup_recon.methods.total_variation._solver import Solver
 from napari_selfsup_recon.methods.total_variation._splitting import Splitting
 from napari_selfsup_recon.metrics import psnr
 from napari_selfsup_recon.physics.noise_estimate import NoiseEstimate
+from napari_selfsup_recon.physics.norm import operator_norm
 
 Array = NDArray[Any]
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from copy import copy
+from math import prod
 from pathlib import Path
 from typing import Any, ClassVar, Self, cast
 
@@ -58,14 +60,16 @@ class Method(ABC):
         ----------
         y
             ``(*leading, *measurement_shape)``. NumPy in, float32 NumPy out; tensor in, tensor out
-            (same device); dask in, lazy dask out; zarr in, written to ``out``.
+            (same device); dask in, lazy dask out; zarr in, written to ``out``. Where the physics
+            has ``channels`` they come before ``measurement_shape``; where every image has an
+            operator of its own there are as many as these.
         out
             Array with the shape of the result (NumPy or zarr) that is filled item by item.
 
         Returns
         -------
         array
-            ``(*leading, *shape)`` in the units of ``y``; blurred axes are cropped to ``y``.
+            ``(*leading, *result_shape)``; blurred axes are cropped to ``y``.
 
         Raises
         ------
@@ -74,7 +78,38 @@ class Method(ABC):
         """
         from napari_selfsup_recon.inference.arrays import map_items
 
-        return map_items(self._estimate, y, len(self.physics.measurement_shape), out=out)
+        physics = self.physics
+        estimate: Callable[[Tensor], Tensor] = self._estimate
+        if physics.items is not None:
+            own = len(physics.measurement_shape) + (physics.channels is not None)
+            given = prod(y.shape[: len(y.shape) - own])
+            if given != physics.items or (out is None and hasattr(y, "map_blocks")):
+                raise InputError(
+                    f"There are operators for {physics.items} images, but {given} measurements.",
+                    hint="Give as many as one array in memory, or take some with physics.at.",
+                )
+            estimate = _in_turn([self._with(physics.at([n])) for n in range(given)])
+        changed = self.result_shape != physics.measurement_shape
+        return map_items(
+            estimate,
+            y,
+            len(physics.measurement_shape),
+            out=out,
+            channels=physics.channels,
+            shape=self.result_shape if changed else None,
+        )
+
+    @property
+    def result_shape(self) -> tuple[int, ...]:
+        """Shape of one result: that of the image without its margins."""
+        axes = zip(self.physics.image_shape, self.physics.margins, strict=True)
+        return tuple(n - before - behind for n, (before, behind) in axes)
+
+    def _with(self, physics: Physics) -> Self:
+        """Return this method for another operator of the same kind and shape."""
+        other = copy(self)
+        other.physics = physics
+        return other
 
     @abstractmethod
     def run(self, y: Any) -> Iterator[Event]:
@@ -85,7 +120,7 @@ class Method(ABC):
 
     @abstractmethod
     def _estimate(self, y: Tensor) -> Tensor:
-        """Return the image for one measurement ``(1, 1, *measurement_shape)``, float32."""
+        """Return the image for one measurement ``(1, channels or 1, *measurement_shape)``."""
 
 
 class ClassicalMethod(Method):
@@ -191,15 +226,26 @@ class LearnedMethod(Method):
         return cast(Path, write(self, path, overwrite=overwrite))
 
 
-def as_tensor(y: Any, ndim: int) -> Tensor:
-    """Return ``y`` as a float32 tensor ``(items, 1, *spatial)``; leading axes become items."""
+def _in_turn(methods: Sequence[Method]) -> Callable[[Tensor], Tensor]:
+    """Return a function that every method serves once."""
+    left = iter(methods)
+    return lambda item: next(left)._estimate(item)
+
+
+def as_tensor(y: Any, ndim: int, channels: int | None = None) -> Tensor:
+    """Return ``y`` as a float32 tensor ``(items, 1, *spatial)``; leading axes become items.
+
+    With ``channels`` these come before the spatial axes: ``(items, channels, *spatial)``.
+    """
     if isinstance(y, Tensor):
         tensor = y.detach().to(torch.float32)
     else:
         tensor = torch.from_numpy(np.array(y, dtype=np.float32))
-    if tensor.ndim < ndim:
+    own = ndim if channels is None else ndim + 1
+    if tensor.ndim < own:
         raise InputError(
-            f"The measurement has shape {tuple(tensor.shape)}; {ndim} spatial axes are needed.",
+            f"The measurement has shape {tuple(tensor.shape)}; {ndim} spatial axes are needed"
+            + ("." if channels is None else f", and {channels} channels before them."),
             hint="Give an image for 2D physics and a volume for 3D physics.",
         )
     if not bool(torch.isfinite(tensor).all()):
@@ -207,4 +253,6 @@ def as_tensor(y: Any, ndim: int) -> Tensor:
             "The measurement holds NaN or infinite values.",
             hint="Replace them (numpy.nan_to_num or the median) first.",
         )
-    return tensor.reshape(-1, 1, *tensor.shape[tensor.ndim - ndim :])
+    if channels is None:
+        return tensor.reshape(-1, 1, *tensor.shape[tensor.ndim - ndim :])
+    return tensor.reshape(-1, *tensor.shape[tensor.ndim - own :])

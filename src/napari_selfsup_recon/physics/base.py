@@ -45,11 +45,19 @@ class Physics(ABC):
         Shapes without batch and channel.
     linear
         Whether :meth:`A` is a linear map, with :meth:`A_adjoint` its transpose.
+    channels
+        Channels of one image that are mapped together (2 where it is complex); None: there may be
+        any number, and each is mapped for itself.
+    items
+        Number of images where each has an operator of its own, such as a mask; None: all share one.
+        A batch then holds a multiple of it, and the operators are used in turn.
     """
 
     image_shape: tuple[int, ...]
     measurement_shape: tuple[int, ...]
     linear: ClassVar[bool] = True
+    channels: int | None = None
+    items: int | None = None
 
     def __init__(self, image_shape: Sequence[int], measurement_shape: Sequence[int]) -> None:
         self.image_shape = tuple(int(n) for n in image_shape)
@@ -89,6 +97,18 @@ class Physics(ABC):
             hint="Use the whole measurement.",
         )
 
+    def at(self, items: Sequence[int]) -> Physics:
+        """Return the operator of some images of the batch, where each has its own."""
+        return self
+
+    def observed(self, like: Tensor) -> Tensor | None:
+        """Return which entries of a measurement are recorded: 1 or 0, the others say nothing.
+
+        It has dtype and device of ``like`` and fits ``(batch, channel, *measurement_shape)``; None
+        where all are recorded.
+        """
+        return None
+
     @property
     def margins(self) -> tuple[tuple[int, int], ...]:
         """Pixels of the image before and behind the measurement, an axis."""
@@ -111,6 +131,10 @@ class Physics(ABC):
             hint="Rebuild it by hand and pass it to load(path, physics=...).",
         )
 
+    def _seen(self, x: Tensor, regularisation: float) -> Tensor | None:
+        """Return :func:`~napari_selfsup_recon.physics.seen.seen_part` in closed form, if known."""
+        return None
+
     @abstractmethod
     def _forward(self, x: Tensor) -> Tensor: ...
 
@@ -123,6 +147,18 @@ class Physics(ABC):
                 f"{type(self).__name__} expects {what} of shape (batch, channel, "
                 f"{', '.join(map(str, shape))}) but got {tuple(value.shape)}.",
                 hint="Reshape it, or build the operator for this shape.",
+            )
+        if self.channels is not None and value.shape[1] != self.channels:
+            raise InputError(
+                f"{type(self).__name__} expects {what} of {self.channels} channels (real and "
+                f"imaginary part) but got {value.shape[1]}.",
+                hint="Make channels of complex values with as_channels.",
+            )
+        if self.items is not None and len(value) % self.items:
+            raise InputError(
+                f"{type(self).__name__} has a mask for each of {self.items} images but got "
+                f"{len(value)}.",
+                hint="Give all of them, or take the operator of some with at([0, 1]).",
             )
         if not value.is_floating_point():
             raise InputError(

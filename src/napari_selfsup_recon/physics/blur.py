@@ -182,6 +182,15 @@ class Blur(Physics):
         """Rebuild the operator."""
         return cls(recipe.arrays["psf"], **recipe.params)
 
+    def _seen(self, x: Tensor, regularisation: float) -> Tensor | None:
+        if self.boundary != "circular":
+            return None
+        power = self.otf(x).abs().square()
+        kept = power / (power + regularisation * power.max())
+        axes = tuple(range(2, x.ndim))
+        spectrum = torch.fft.rfftn(x, dim=axes) * kept
+        return torch.fft.irfftn(spectrum, s=x.shape[2:], dim=axes).to(x.dtype)
+
     def _forward(self, x: Tensor) -> Tensor:
         if self.boundary == "reflect":
             for axis, (before, behind) in enumerate(self._reach, start=2):

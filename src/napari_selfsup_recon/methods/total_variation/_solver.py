@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from napari_selfsup_recon.core.generators import exhaust
-from napari_selfsup_recon.core.random import torch_generator
 from napari_selfsup_recon.methods.richardson_lucy._passes import BlurPasses, Passes, PlainPasses
 from napari_selfsup_recon.methods.total_variation._data import Data
 from napari_selfsup_recon.physics.base import Physics
 from napari_selfsup_recon.physics.blur import Blur
+from napari_selfsup_recon.physics.norm import operator_norm as operator_norm
 
 # Over-relaxation: every step goes so much further than the plain one; below 2 it converges.
 _RELAX = 1.9
@@ -22,7 +21,6 @@ _RELAX = 1.9
 _DATA_SHARE = 0.3
 _RATIO = 0.1
 _SAFETY = 0.98
-_POWER_STEPS = 12
 
 
 class Solver:
@@ -234,25 +232,3 @@ class Solver:
         level = max(level, low) if low is not None else level
         level = min(level, high) if high is not None else level
         return ones[0, 0].mul_(level), seen.mul_(level)
-
-
-def operator_norm(physics: Physics, like: Tensor) -> float:
-    """Return the largest singular value of ``physics`` by power iteration, for steps."""
-    return exhaust(operator_norm_steps(physics, like))
-
-
-def operator_norm_steps(physics: Physics, like: Tensor) -> Generator[tuple[int, int], None, float]:
-    """Do :func:`operator_norm`, yielding how far it is."""
-    noise = torch.rand(physics.image_shape, generator=torch_generator("operator norm"))
-    x = noise.to(like).add_(1.0)[None, None]
-    value = 0.0
-    for step in range(_POWER_STEPS):
-        with torch.no_grad():
-            x = x / x.norm()
-            y = physics.A(x)
-        yield 2 * step + 1, 2 * _POWER_STEPS
-        with torch.no_grad():
-            x = physics.A_adjoint(y)
-            value = float(x.norm())
-        yield 2 * step + 2, 2 * _POWER_STEPS
-    return float(value**0.5)

@@ -23,13 +23,14 @@ from napari_selfsup_recon.methods.base import ClassicalMethod, as_tensor
 from napari_selfsup_recon.methods.total_variation._choice import MORE, START, best_weight, busiest
 from napari_selfsup_recon.methods.total_variation._data import Data
 from napari_selfsup_recon.methods.total_variation._measured import Measured
-from napari_selfsup_recon.methods.total_variation._solver import Solver, operator_norm_steps
+from napari_selfsup_recon.methods.total_variation._solver import Solver
 from napari_selfsup_recon.methods.total_variation._splitting import Splitting
 from napari_selfsup_recon.methods.total_variation.options import TotalVariationOptions
 from napari_selfsup_recon.physics.base import Physics
 from napari_selfsup_recon.physics.blur import Blur
 from napari_selfsup_recon.physics.neighbours import surroundings
 from napari_selfsup_recon.physics.noise import Noise
+from napari_selfsup_recon.physics.norm import operator_norm_steps
 from napari_selfsup_recon.physics.outliers import repair_outliers
 from napari_selfsup_recon.training.device import memory_guard, pick_device
 
