@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -41,13 +42,16 @@ def y(blur: Blur) -> torch.Tensor:
     return noise.sample(blur.A(truth), torch.Generator().manual_seed(0))
 
 
-def starter(blur: Blur, weight: float | None = 0.1) -> Starter:
+def starter(
+    blur: Blur, weight: float | None = 0.1, *, offset: float = 0.0, settled: bool = False
+) -> Starter:
     return Starter(
         blur,
-        NOISE,
+        replace(NOISE, offset=offset),
         gain=1.0,
         limits=(0.0, None),
         voxel_size=(1.0, 1.0, 1.0),
+        settled=settled,
         weight=weight,
         device="cpu",
     )
@@ -67,6 +71,38 @@ def test_no_start_knows_what_is_hidden_from_it(blur: Blur, y: torch.Tensor) -> N
         again = exhaust(starter(blur).folds(changed, wrong, never, 0))[number]
         assert torch.equal(again.image, starts[number].image)
         assert torch.equal(again.expected, starts[number].expected)
+
+
+@pytest.mark.parametrize("gain", [1.0, 2.0])
+def test_the_darkest_level_is_the_smallest_value_where_that_predicts_better(
+    blur: Blur, y: torch.Tensor, gain: float
+) -> None:
+    haze = 0.25
+    wrong = torch.zeros(y.shape, dtype=torch.bool)
+    made = Starter(
+        Blur(gain * blur.psf, SHAPE),
+        replace(NOISE, offset=haze),
+        gain=gain,
+        limits=(0.0, None),
+        voxel_size=(1.0, 1.0, 1.0),
+        settled=False,
+        device="cpu",
+    )
+    starts = exhaust(made.folds(y + haze, wrong, wrong, 0))
+    assert made.low == pytest.approx(haze, abs=0.05)
+    assert float(starts[-1].image.min()) >= 0.99 * made.low
+
+
+def test_the_smallest_value_stays_where_something_is_darker_than_the_darkest_level(
+    blur: Blur, y: torch.Tensor
+) -> None:
+    wrong = torch.zeros(y.shape, dtype=torch.bool)
+    too_high = starter(blur, None, offset=0.25)
+    exhaust(too_high.folds(y, wrong, wrong, 0))
+    assert 0.0 <= too_high.low < 0.05
+    told = starter(blur, None, offset=0.25, settled=True)
+    exhaust(told.folds(y + 0.25, wrong, wrong, 0))
+    assert told.low == 0.0
 
 
 def test_a_start_predicts_what_its_image_explains(blur: Blur, y: torch.Tensor) -> None:

@@ -21,6 +21,8 @@ from napari_selfsup_recon.physics.outliers import find_outliers
 from napari_selfsup_recon.training.noise_facts import NoiseFacts
 
 _VISIBLE, _CHOOSES, REPORTS = 0, 1, 2
+# Share of the held-out pixels that reports: it is read once, what chooses must be sure every time.
+_REPORTING = 1 / 3
 
 
 @dataclass
@@ -228,5 +230,5 @@ def draw_roles(shape: Sequence[int], held_out: float, seed: int) -> Tensor:
     draw = torch.rand(tuple(shape), generator=torch_generator(seed, "held out"))
     roles = torch.zeros(tuple(shape), dtype=torch.uint8)
     roles[draw < held_out] = _CHOOSES
-    roles[draw < held_out / 2] = REPORTS
+    roles[draw < held_out * _REPORTING] = REPORTS
     return roles

@@ -5,7 +5,7 @@ Each start is made without the voxels that are hidden from it.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from dataclasses import asdict, dataclass, replace
 from math import prod
 from typing import Any
@@ -71,6 +71,9 @@ class Starter:
         Smallest and largest value of images, None where there is none.
     voxel_size
         Voxel size an axis.
+    settled
+        Whether the smallest value is known. Else it may be raised to the darkest level, where that
+        predicts left-out voxels better.
     weight
         Of the total variation; None: chosen with the first measurement.
     device
@@ -85,16 +88,24 @@ class Starter:
         gain: float,
         limits: tuple[float | None, float | None],
         voxel_size: tuple[float, ...],
+        settled: bool,
         weight: float | None = None,
         device: str,
     ) -> None:
         self.physics, self.noise, self.weight = physics, noise, weight
         self._voxel_size = voxel_size
+        self._settled = settled or noise.clipped_low is not None
         self._gain = gain
-        low, high = limits
-        self._limits = low, None if high is None else high / gain
+        # Of images in front of the blur.
+        self._limits = _over(limits, gain)
         self._device = device
         self._norms: dict[tuple[int, ...], float] = {}
+
+    @property
+    def low(self) -> float | None:
+        """Smallest value of images."""
+        low = self._limits[0]
+        return None if low is None else low * self._gain
 
     def as_dict(self) -> dict[str, Any]:
         """Return a JSON-safe dictionary of what was found out."""
@@ -168,13 +179,12 @@ class Starter:
         key = physics.measurement_shape
         if key not in self._norms:
             self._norms[key] = operator_norm(physics, data.y)
-        low, high = self._limits
         return Splitting(
             physics,
             data,
             norm=self._norms[key],
             weight=self.weight,
-            limits=(low, None if high is None else high / data.unit),
+            limits=_over(self._limits, data.unit),
             scales=[min(self._voxel_size) / side for side in self._voxel_size],
             curvature=_CURVATURE,
         )
@@ -189,13 +199,62 @@ class Starter:
         options = TotalVariationOptions(positive=low is not None, maximum=high, device=self._device)
         chooser = TotalVariation(self._for(y), options, voxel_size=self._voxel_size)
         chooser._curvature = _CURVATURE
-        for event in chooser._choose(self._measured(y, wrong)):
-            # Not a step of the training.
-            yield replace(event, finished=False) if isinstance(event, Step) else event
+        measured = self._measured(y, wrong)
+        yield from self._quietly(chooser._choose(measured))
         self.weight = chooser.weight
+        dark = self.noise.offset / self._gain
+        if low is not None and low < dark and not self._settled:
+            yield from self._quietly(self._raise(chooser, measured, low, dark))
+
+    def _raise(
+        self, chooser: TotalVariation, measured: Measured, low: float, dark: float
+    ) -> Iterator[Event]:
+        """Raise the smallest value towards the darkest level, as far as left-out voxels agree."""
+        assert self.weight is not None
+        physics, part = chooser._window(measured)
+        yield from chooser._norm_of(physics, part)
+        work = chooser._begin(physics, part, self.weight)
+        assert isinstance(work, Splitting)
+        draw = torch.rand(work.data.y.shape, generator=torch_generator("smallest value"))
+        work.data.hide((draw < _SHARE).to(work.data.y.device))
+
+        def score_at(way: float) -> Generator[Event, None, float]:
+            limits = low + way * (dark - low), self._limits[1]
+            # The chooser works with a blur that keeps the light.
+            work.confine(_over(limits, work.data.unit / self._gain))
+            yield from chooser._settle(work, work.weight)
+            return work.data.score(work.expected)
+
+        scores: dict[float, float] = {}
+        for way in (0.0, 0.5, 1.0):
+            scores[way] = yield from score_at(way)
+        if 0 < (between := _lowest(scores)) < 1:
+            scores[between] = yield from score_at(between)
+        best = min(scores, key=scores.__getitem__)
+        self._limits = low + best * (dark - low), self._limits[1]
+
+    @staticmethod
+    def _quietly(events: Iterator[Event]) -> Iterator[Event]:
+        """Yield events, none of which is a step of the training."""
+        for event in events:
+            yield replace(event, finished=False) if isinstance(event, Step) else event
 
     def _for(self, y: Tensor) -> Blur:
         shape = tuple(y.shape[2:])
         if shape == self.physics.measurement_shape:
             return self.physics
         return Blur(self.physics.psf, shape)
+
+
+def _over(
+    limits: tuple[float | None, float | None], unit: float
+) -> tuple[float | None, float | None]:
+    low, high = limits
+    return None if low is None else low / unit, None if high is None else high / unit
+
+
+def _lowest(scores: dict[float, float]) -> float:
+    """Return the lowest point of the parabola through 0, a half and 1; where none is, a half."""
+    left, middle, right = (scores[way] for way in (0.0, 0.5, 1.0))
+    bend = left - 2 * middle + right
+    return 0.5 + 0.25 * (left - right) / bend if bend > 0 else 0.5

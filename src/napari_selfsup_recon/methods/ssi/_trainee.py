@@ -22,7 +22,7 @@ from napari_selfsup_recon.training.noise_facts import NoiseFacts
 from napari_selfsup_recon.training.schedule import warm_cosine
 from napari_selfsup_recon.training.trainee import Trainee, Work
 
-_SCORING_WINDOWS = 8
+_SCORING_WINDOWS = {2: 16, 3: 8}
 _CLIP = 1.0
 _OUTLIER = 8.0
 
@@ -60,7 +60,7 @@ class SSITrainee(Trainee):
         for n in problem.canvas.size:
             voxels *= n
         self.micro = MicroBatch(options.batch, voxels, problem.device, options.micro_batch)
-        self._windows: list[Crop] = problem.scoring(_SCORING_WINDOWS)
+        self._windows: list[Crop] = problem.scoring(_SCORING_WINDOWS[len(problem.canvas.size)])
 
     def begin(self, attempt: int) -> None:
         """Make a fresh network and optimiser; each attempt is half as fast as the one before."""

@@ -189,9 +189,8 @@ class SSI(LearnedMethod):
             canvas = mirror(seen, *zip(*self._physics.margins, strict=True))
             x = exhaust(self._answers(canvas))
             expected = self._physics.A(x) / gain
-        shape = np.shape(y)
         predicted = scaling.invert(expected).cpu().numpy().astype(np.float32)
-        return (roles == REPORTS).numpy().reshape(shape), predicted.reshape(shape)
+        return (roles == REPORTS).numpy().reshape(np.shape(y)), predicted.reshape(np.shape(y))
 
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray[Any, Any]]]:
         """Return facts and weights for saving."""
@@ -270,11 +269,11 @@ class SSI(LearnedMethod):
             problem.y, problem.wrong, problem.never, self.options.seed
         )
         problem.start_from(starts, self._physics, self._crop)
-        image = starts[-1].image
-        self._facts["start"] = starter.as_dict()
+        self._facts["start"], image = starter.as_dict(), starts[-1].image
         self._facts["statistics"] |= {
             "start_mean": float(image.mean()),
             "start_spread": float(image.std()),
+            "low": starter.low,
         }
         yield Notice(f"Learning starts from total variation of weight {starter.weight:.2g}.")
 
@@ -290,6 +289,7 @@ class SSI(LearnedMethod):
             gain=self._facts["gain"],
             limits=(statistics["low"], statistics["high"]),
             voxel_size=self.voxel_size,
+            settled=facts is not None or self.options.background is not None,
             weight=facts["weight"] if facts else None,
             device=self.options.device,
         )

@@ -36,13 +36,13 @@ class SSIOptions(TrainingOptions):
         description="Share of the pixels that is hidden from the network at each step.",
     )
     held_out: float = option(
-        0.02,
+        0.03,
         gt=0,
         le=0.2,
         title="Held-out pixels",
         advanced=True,
-        description="Share of the pixels that is never trained on; half of it chooses the best "
-        "step, the other half gives the score that is shown at the end.",
+        description="Share of the pixels that is never trained on; two thirds of it choose the "
+        "best step, the rest gives the score that is shown at the end.",
     )
     loss: Literal["auto", "robust", "squared"] = option(
         "auto",

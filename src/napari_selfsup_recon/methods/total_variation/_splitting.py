@@ -124,6 +124,11 @@ class Splitting:
         self.weight = weight
         self.change = float("inf")
 
+    def confine(self, limits: tuple[float | None, float | None]) -> None:
+        """Go on with other limits from where the iteration is."""
+        self._limits = limits
+        self.change = float("inf")
+
     def step(self, *, watch: bool = False) -> Iterator[None]:
         """Do one iteration; yields several times on the way so that others can have a turn.
 
