@@ -5,7 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
 from math import prod
+from types import ModuleType
 
 import torch
 from torch import Tensor
@@ -18,6 +21,15 @@ _CHUNK = {"cpu": 24 * 2**20, "cuda": 2**30}
 _BYTES_AN_ENTRY = 60
 
 RaysOf = Callable[[int, int], Rays]
+
+
+@cache
+def _compiled() -> ModuleType | None:
+    """The compiled loops, where numba is."""
+    try:
+        return import_module("napari_selfsup_recon.physics.tomography._compiled")
+    except ImportError:
+        return None
 
 
 @dataclass(frozen=True)
@@ -79,6 +91,13 @@ class Engine:
         elif self.fits(flat.dtype):
             pair = self._pair(flat.dtype, flat.device)
             out = _matrix.product(pair.adjoint if transposed else pair.forward, flat)
+        elif flat.device.type == "cpu" and (compiled := _compiled()):
+            flat = flat.detach().contiguous()
+            if transposed:
+                out = compiled.back_projections(self._rays_of, flat, self._measured, self._image)
+            else:
+                images = flat.reshape(-1, *self._image)
+                out = compiled.line_integrals(self._rays_of, images, self._measured)
         else:
             out = self._chunked(flat, transposed)
         return out.to(value.dtype).reshape(*value.shape[:-2], *target)
@@ -113,6 +132,10 @@ class Engine:
             return found
 
     def _build(self, dtype: torch.dtype, device: torch.device) -> _Pair:
+        if compiled := _compiled():
+            rays = self._rays_of(0, self._measured[0])
+            pair = compiled.matrices(rays, self._measured, self._image, dtype)
+            return _Pair(*(matrix.to(device) for matrix in pair))
         parts = []
         for rays in self._chunks(self._rays_of(0, self._measured[0]), device):
             counts, index, weights = _matrix.entries(rays, self._image)
