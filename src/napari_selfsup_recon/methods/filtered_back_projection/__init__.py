@@ -1,0 +1,1 @@
+"""Reconstruction by filtered back-projection."""
