@@ -13,6 +13,9 @@ _NAMES = {
     "resolve": ".plan",
     "Control": ".control",
     "Result": ".result",
+    "Problem": ".problem",
+    "Sampling": ".instruments",
+    "Tomograph": ".instruments",
 }
 
 __all__ = list(_NAMES)

@@ -68,6 +68,12 @@ def _noise(plan: RunPlan, outcomes: Sequence[Outcome]) -> dict[str, Any]:
 
 
 def _physics(plan: RunPlan) -> dict[str, Any]:
+    if plan.problem is not None:
+        return {
+            "kind": plan.problem.instrument,
+            **plan.problem.facts,
+            "report": [finding.message for finding in plan.problem.findings],
+        }
     if plan.psf is None:
         return {"kind": "identity"}
     return {

@@ -12,9 +12,10 @@ from napari_selfsup_recon.core.errors import FileError
 from napari_selfsup_recon.core.options import Options, option
 from napari_selfsup_recon.physics.psf.microscope import Microscope
 from napari_selfsup_recon.runs._toml import dump_toml
+from napari_selfsup_recon.runs.instruments import SCANS, Instrument, Sampling, Tomograph
 from napari_selfsup_recon.runs.words import as_input_error
 
-Task = Literal["deconvolve", "denoise"]
+Task = Literal["deconvolve", "denoise", "reconstruct"]
 PsfSource = Literal["none", "gaussian", "theory", "file", "array"]
 Boundary = Literal["extended", "circular", "reflect", "zero"]
 Region = tuple[tuple[int, int], ...]
@@ -23,6 +24,18 @@ Region = tuple[tuple[int, int], ...]
 class PhysicsChoice(Options):
     """What the instrument did to the image."""
 
+    instrument: Instrument = option(
+        "blur",
+        title="Instrument",
+        description="What measured: a microscope that blurs, a tomograph, an MRI scanner, or "
+        "anything that left pixels out.",
+    )
+    scan: Tomograph | None = option(
+        None, title="Scan", description="How a tomograph made its projections."
+    )
+    sampling: Sampling | None = option(
+        None, title="Sampling", description="Which pixels, or places of k-space, were measured."
+    )
     psf: PsfSource = option(
         "none",
         title="PSF",
@@ -60,7 +73,8 @@ class PhysicsChoice(Options):
         (),
         title="Left as it is",
         advanced=True,
-        description="Steps of the preparation that are left out, by name, for example centre.",
+        description="Steps of the preparation that are left out, by name, for example centre; of "
+        "projections columns or stripes.",
     )
 
     @field_validator("fwhm", mode="before")
@@ -110,7 +124,11 @@ class RunConfig(Options):
     :func:`napari_selfsup_recon.runs.resolve` validates them against the methods' options models.
     """
 
-    task: Task = option("deconvolve", title="Task", description="Sharpen (deconvolve) or denoise.")
+    task: Task = option(
+        "deconvolve",
+        title="Task",
+        description="Sharpen (deconvolve), denoise, or reconstruct from too few measurements.",
+    )
     method: str | None = option(
         "ssi",
         title="Method",
@@ -121,7 +139,7 @@ class RunConfig(Options):
         "richardson-lucy",
         title="Baseline",
         description="Classical method that runs first, to compare with; when denoising none unless "
-        "it is named.",
+        "it is named, of a scan filtered back-projection, of other samples least squares.",
     )
     baseline_options: dict[str, Any] = option(
         {}, title="Baseline options", description="Options of the baseline."
@@ -160,9 +178,15 @@ class RunConfig(Options):
 
     @model_validator(mode="before")
     @classmethod
-    def _no_baseline_to_denoise(cls, given: Any) -> Any:
+    def _defaults_of_the_task(cls, given: Any) -> Any:
         if isinstance(given, dict) and given.get("task") == "denoise":
             return {"baseline": None, **given}
+        if isinstance(given, dict) and given.get("task") == "reconstruct":
+            physics = given.get("physics")
+            known = physics if isinstance(physics, dict) else getattr(physics, "__dict__", {})
+            scan = known.get("instrument") in SCANS
+            first = "filtered-back-projection" if scan else "least-squares"
+            return {"method": "ei", "baseline": first, **given}
         return given
 
     @classmethod

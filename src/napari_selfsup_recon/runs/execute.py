@@ -52,13 +52,15 @@ def execute(
     """
     # The one place where a run loads torch.
     from napari_selfsup_recon.runs._job import Job
+    from napari_selfsup_recon.runs._recon_job import ReconJob
     from napari_selfsup_recon.training.device import pick_device
 
     control = control or Control()
     device = pick_device(plan.device)
     with _threads(control.threads):
         try:
-            yield from Job(plan, control, device, keep_models).run()
+            kind = Job if plan.problem is None else ReconJob
+            yield from kind(plan, control, device, keep_models).run()
         except ReconError as error:
             _let_go(error)
             raise

@@ -7,7 +7,13 @@ from typing import Any, get_args
 
 from napari_selfsup_recon.core.options import Options
 
-_SHORT = {"richardson-lucy": "LR", "total-variation": "TV", "wiener": "Wiener"}
+_SHORT = {
+    "richardson-lucy": "LR",
+    "total-variation": "TV",
+    "wiener": "Wiener",
+    "filtered-back-projection": "FBP",
+    "least-squares": "LSQ",
+}
 # The option that tells two results of a method apart, where it is not the number of steps.
 _KNOBS = {"total-variation": "weight", "wiener": "balance"}
 _COUNTS = ("iterations", "steps")

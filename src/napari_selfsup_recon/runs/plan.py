@@ -17,8 +17,11 @@ from napari_selfsup_recon.methods.registry import METHODS
 from napari_selfsup_recon.physics.psf import Finding
 from napari_selfsup_recon.runs._selection import part_of, preview_slices
 from napari_selfsup_recon.runs.config import RunConfig
+from napari_selfsup_recon.runs.instruments import LABELS
 from napari_selfsup_recon.runs.memory import check_device, device_memory, memory_needed
+from napari_selfsup_recon.runs.problem import Given, Problem, pose
 from napari_selfsup_recon.runs.psf import choose_psf
+from napari_selfsup_recon.runs.suits import refuse
 from napari_selfsup_recon.runs.words import validate
 
 
@@ -46,6 +49,8 @@ class RunPlan:
         Sentences that the user should read before the run.
     preview_region
         Part of the measurement, as slices of its spatial axes, that live images show.
+    problem
+        What is reconstructed, of what kind of measurement; None when sharpening and denoising.
     """
 
     config: RunConfig
@@ -59,6 +64,7 @@ class RunPlan:
     memory_free: int
     warnings: tuple[str, ...] = ()
     preview_region: tuple[slice, ...] = field(default=())
+    problem: Problem | None = None
 
     @property
     def methods(self) -> tuple[tuple[Entry, Options], ...]:
@@ -84,6 +90,11 @@ class RunPlan:
             f"device   {self.device}, needs about {readable_bytes(self.memory_needed)}, "
             f"{readable_bytes(self.memory_free)} free",
         ]
+        if self.problem is not None:
+            out = self.problem.result
+            made = " x ".join(f"{a} {n}" for a, n in zip(out.axes, out.shape, strict=True))
+            lines[2:2] = [*(f"physics  {line}" for line in self.problem.lines), f"result   {made}"]
+            lines += [f"data     {finding.message}" for finding in self.problem.findings]
         if self.psf is not None:
             size = " x ".join(map(str, self.psf.shape))
             lines.insert(2, f"PSF      {size}, boundary {self.config.physics.boundary}")
@@ -97,6 +108,7 @@ def resolve(
     measurement: Measurement,
     *,
     psf: Measurement | np.ndarray[Any, Any] | None = None,
+    given: Given | None = None,
 ) -> RunPlan:
     """Return the plan of a run, or say what is in its way; no work is started.
 
@@ -109,6 +121,9 @@ def resolve(
     psf
         The PSF where ``config.physics.psf`` is ``"array"``: an array on the grid of the image, or a
         measurement, whose voxel size is then compared.
+    given
+        When reconstructing, arrays or measurements beside the data: ``"flat"``, ``"dark"``,
+        ``"angles"``, ``"mask"``.
 
     Raises
     ------
@@ -118,6 +133,8 @@ def resolve(
         If the PSF file cannot be read.
     """
     method_options, baseline_options = _options(config)
+    if config.task == "reconstruct":
+        return _resolve_reconstruction(config, measurement, given, method_options, baseline_options)
     chosen = part_of(measurement, config.region, config.frames)
     check_image(chosen)
     preview = preview_slices(config.preview_region, chosen.spatial_shape)
@@ -144,6 +161,40 @@ def resolve(
     )
 
 
+def _resolve_reconstruction(
+    config: RunConfig,
+    measurement: Measurement,
+    given: Given | None,
+    method_options: Options | None,
+    baseline_options: Options | None,
+) -> RunPlan:
+    chosen = part_of(measurement, None, config.frames)
+    problem = pose(config, chosen, given)
+    device = _device(method_options, baseline_options)
+    # Besides the image there is the measurement, which may be larger.
+    needed = problem.bytes_more + 12 * problem.y.nbytes
+    needed += max(
+        memory_needed(options, problem.result, None)
+        for options in (method_options, baseline_options)
+        if options is not None
+    )
+    free = device_memory(device)
+    told = [finding.message for finding in problem.findings if finding.level == "warning"]
+    return RunPlan(
+        config=config,
+        measurement=chosen,
+        psf=None,
+        psf_report=(),
+        method_options=method_options,
+        baseline_options=baseline_options,
+        device=device,
+        memory_needed=needed,
+        memory_free=free,
+        warnings=(*told, *_memory_warning(needed, free, "fewer slices")),
+        problem=problem,
+    )
+
+
 def _options(config: RunConfig) -> tuple[Options | None, Options | None]:
     """Return the validated options of the method and of the baseline."""
     if config.method is None and config.baseline is None:
@@ -160,9 +211,11 @@ def _options(config: RunConfig) -> tuple[Options | None, Options | None]:
         if config.task not in entry.tasks:
             others = [e.key for e in METHODS.for_task(config.task)]
             raise InputError(
-                f"{entry.label} cannot {config.task}.",
+                f"{entry.label} cannot {_in_words(config)}.",
                 hint=f"For this task choose from {', '.join(others)}.",
             )
+        if config.task == "reconstruct":
+            refuse(entry, config.physics.instrument)
         found.append(validate(entry.load_options(), given, where=entry.label))
     if config.baseline == config.method:  # nothing to compare with
         found[1] = None
@@ -187,12 +240,23 @@ def _warnings(
     found = []
     if config.task == "denoise" and (config.physics.psf != "none" or psf is not None):
         found.append("The PSF is not used: denoising takes the image as it is.")
-    if needed > free:
-        found.append(
-            f"The run needs about {readable_bytes(needed)}, but {readable_bytes(free)} are free. "
-            "Choose a smaller region if it fails."
-        )
+    found += _memory_warning(needed, free, "a smaller region")
     frames = prod(measurement.leading_shape)
     if frames > 1:
         found.append(f"{frames} frames are processed one after another.")
     return tuple(found)
+
+
+def _memory_warning(needed: int, free: int, way_out: str) -> tuple[str, ...]:
+    if needed <= free:
+        return ()
+    return (
+        f"The run needs about {readable_bytes(needed)}, but {readable_bytes(free)} are free. "
+        f"Choose {way_out} if it fails.",
+    )
+
+
+def _in_words(config: RunConfig) -> str:
+    if config.task != "reconstruct":
+        return config.task
+    return f"reconstruct measurements of the kind {LABELS[config.physics.instrument]!r}"

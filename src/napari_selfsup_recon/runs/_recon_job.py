@@ -1,0 +1,270 @@
+"""One reconstruction in progress: methods one after another, each slice by slice."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
+from inspect import signature
+from time import perf_counter
+from typing import Any, cast
+
+import numpy as np
+import torch
+
+from napari_selfsup_recon.core.errors import JobFailedError
+from napari_selfsup_recon.core.events import Done, Event, Notice, Preview, Stage, Step
+from napari_selfsup_recon.core.measurement import FloatImage, Measurement
+from napari_selfsup_recon.core.options import Options
+from napari_selfsup_recon.core.provenance import METADATA_KEY
+from napari_selfsup_recon.core.registry import Entry
+from napari_selfsup_recon.methods.base import LearnedMethod, Method
+from napari_selfsup_recon.physics.base import Physics
+from napari_selfsup_recon.physics.noise_estimate import NoiseEstimate
+from napari_selfsup_recon.runs._checks import doubts
+from napari_selfsup_recon.runs._outcome import Outcome
+from napari_selfsup_recon.runs._preview import Previews
+from napari_selfsup_recon.runs._provenance import provenance
+from napari_selfsup_recon.runs.control import Control
+from napari_selfsup_recon.runs.names import chosen_by, result_label
+from napari_selfsup_recon.runs.noise import noise_for
+from napari_selfsup_recon.runs.plan import RunPlan
+from napari_selfsup_recon.runs.problem import Problem
+from napari_selfsup_recon.runs.result import Result
+
+
+@dataclass
+class _Progress:
+    """What was reached, for the record."""
+
+    steps: int = 0
+    best_step: int = 0
+    best_score: float | None = None
+    reason: str = "finished"
+    error: Exception | None = None
+
+    def take(self, event: Event) -> None:
+        if isinstance(event, Step) and event.finished:
+            self.steps = max(self.steps, event.index)
+            if event.score is not None and (
+                self.best_score is None or event.score < self.best_score
+            ):
+                self.best_score, self.best_step = event.score, event.index
+        elif isinstance(event, Done):
+            self.reason, self.best_step = event.reason, event.step
+
+
+class ReconJob:
+    """Runs the methods of a plan that reconstructs."""
+
+    def __init__(
+        self, plan: RunPlan, control: Control, device: torch.device, keep_models: bool
+    ) -> None:
+        assert plan.problem is not None
+        self.plan = plan
+        self.problem: Problem = plan.problem
+        self.control = control
+        self.device = device
+        self.keep_models = keep_models
+        self.steps = 0
+        self.previews = Previews((), plan.config.preview_every, control)
+
+    def run(self) -> Iterator[Event]:
+        """Yield the events of the whole run."""
+        for finding in self.problem.findings:
+            if finding.level != "ok":
+                yield Notice(finding.message, "warning" if finding.level == "warning" else "info")
+        yield Stage("Preparing the instrument")
+        physics = self.problem.build()
+        for number, (entry, options) in enumerate(self.plan.methods):
+            if self.control.stopping:
+                break
+            yield from self._method(number, entry, options, physics)
+        yield Done(step=self.steps, reason="stopped" if self.control.stopping else "finished")
+
+    def _method(
+        self, number: int, entry: Entry, options: Options, physics: Physics
+    ) -> Iterator[Event]:
+        began = perf_counter()
+        noise = noise_for(self.plan.config.noise, self.problem.y[len(self.problem.y) // 2], None)
+        method = _build(entry, options, physics, noise)
+        progress = _Progress()
+        total = getattr(options, "steps", None) or getattr(options, "iterations", None)
+        yield Stage(
+            entry.label,
+            total if isinstance(total, int) else None,
+            number,
+            len(self.plan.methods),
+        )
+        if entry.learned:
+            yield from self._train(cast(LearnedMethod, method), progress)
+            if not (cast(LearnedMethod, method).trained and progress.steps):
+                yield Notice("Stopped before anything was learned.", "warning")
+                return
+            yield Stage("Reconstructing", len(self.problem.y), number, len(self.plan.methods))
+        images, chosen = yield from self._slices(method, options, progress, learned=entry.learned)
+        outcome = Outcome(
+            index=(),
+            image=images,
+            steps=progress.steps,
+            best_step=progress.best_step,
+            reason="failed" if progress.error is not None else progress.reason,
+            scores=getattr(method, "scores", {})
+            or ({} if progress.best_score is None else {"chosen": progress.best_score}),
+            model=method if entry.learned and self.keep_models else None,
+            noise=noise,
+            chosen=chosen,
+        )
+        self.steps = max(self.steps, outcome.steps)
+        yield from self._deliver(entry, options, outcome, perf_counter() - began)
+        if progress.error is not None:
+            raise progress.error
+
+    def _train(self, method: LearnedMethod, progress: _Progress) -> Iterator[Event]:
+        """Train on all slices at once; what fails after something was learned is kept for later."""
+        try:
+            with closing(cast(Any, method.train(self.problem.y.copy()))) as events:
+                for event in events:
+                    progress.take(event)
+                    if not isinstance(event, Done | Preview | Stage):
+                        yield event
+                    if self.control.stopping:
+                        progress.reason = "stopped"
+                        return
+                    if isinstance(event, Step) and event.finished and self.previews.due:
+                        yield from self._show(method, event.index)
+        except Exception as failure:
+            if not (method.trained and progress.steps):
+                raise
+            progress.error = failure
+            yield Notice(
+                f"{type(method).__name__} failed at step {progress.steps}; the best result is "
+                "kept.",
+                "warning",
+            )
+
+    def _show(self, method: LearnedMethod, step: int) -> Iterator[Event]:
+        began = perf_counter()
+        image = self._one(method, len(self.problem.y) // 2)
+        yield self.previews.event(_shown(image, self.problem.channels), step, began=began)
+
+    def _one(self, method: Method, number: int) -> FloatImage:
+        """Return one slice, without events."""
+        with closing(cast(Any, _for_slice(method, number).run(self._y(number)))) as events:
+            for event in events:
+                if isinstance(event, Done):
+                    return _array(event.result)
+        raise JobFailedError(f"{type(method).__name__} ended without a result.")
+
+    def _y(self, number: int) -> FloatImage:
+        return np.array(self.problem.y[number], dtype=np.float32)
+
+    def _slices(
+        self, method: Method, options: Options, progress: _Progress, *, learned: bool
+    ) -> Generator[Event, None, tuple[FloatImage, dict[str, float]]]:
+        """Reconstruct every slice; stopping keeps what is done, and the rest is NaN."""
+        many = len(self.problem.y) > 1
+        images: list[FloatImage] = []
+        chosen: dict[str, float] = {}
+        for number in range(len(self.problem.y)):
+            own = _for_slice(method, number)
+            image: FloatImage | None = None
+            with closing(cast(Any, own.run(self._y(number)))) as events:
+                for event in events:
+                    if isinstance(event, Done):
+                        image = _array(event.result)
+                        if not learned:
+                            progress.take(replace(event, step=event.step or progress.steps))
+                        break
+                    if isinstance(event, Preview):
+                        image = _array(event.image)
+                        if self.previews.due:
+                            yield self.previews.event(
+                                _shown(image, self.problem.channels), event.step
+                            )
+                        if self.control.stopping:
+                            progress.reason = "stopped"
+                            break
+                    elif isinstance(event, Step):
+                        if not learned:
+                            progress.take(event)
+                        yield replace(event, finished=False) if many else event
+                    elif isinstance(event, Notice) and number == 0:
+                        yield event
+            if image is None:
+                raise JobFailedError(f"{type(method).__name__} ended without a result.")
+            images.append(image)
+            chosen = chosen or chosen_by(own, options, progress.steps)
+            if many:
+                yield Step(number + 1, len(self.problem.y))
+            if self.control.stopping and many and not learned:
+                progress.reason = "stopped"
+                break
+        missing = len(self.problem.y) - len(images)
+        if missing:
+            yield Notice(
+                f"{len(images)} of {len(self.problem.y)} slices were reached; the others are "
+                "empty.",
+                "warning",
+            )
+        stack = np.full((len(self.problem.y), *images[0].shape), np.nan, dtype=np.float32)
+        stack[: len(images)] = np.stack(images)
+        return stack, chosen
+
+    def _deliver(
+        self, entry: Entry, options: Options, outcome: Outcome, seconds: float
+    ) -> Iterator[Event]:
+        problem = self.problem
+        data = _shown(outcome.image, problem.channels)
+        reached = data[np.isfinite(data.reshape(len(data), -1)).any(axis=1)]
+        for doubt in doubts(reached, reached):
+            yield Notice(f"{entry.label}: {doubt}", "warning")
+        label = result_label(entry.key, options, outcome.steps, outcome.chosen)
+        recipe = provenance(
+            self.plan, entry, options, [outcome], device=str(self.device), seconds=seconds
+        )
+        result = problem.result
+        image = result.with_data(data.reshape(result.shape), name=f"{result.name} {label}")
+        yield Result(
+            measurement=replace(image, metadata={**image.metadata, METADATA_KEY: recipe.as_dict()}),
+            label=label,
+            key=entry.key,
+            provenance=recipe,
+            companions=_phase(image, outcome.image, problem.channels),
+            models=() if outcome.model is None else (outcome.model,),
+        )
+
+
+def _build(entry: Entry, options: Options, physics: Physics, noise: NoiseEstimate | None) -> Method:
+    kind: type[Method] = entry.load_method()
+    facts: dict[str, Any] = {} if noise is None else {"noise": noise.model()}
+    if "voxel_size" in signature(kind).parameters:
+        facts["voxel_size"] = (1.0,) * len(physics.image_shape)
+    return kind(physics, options, **facts)
+
+
+def _for_slice(method: Method, number: int) -> Method:
+    """Return the method for a slice that has an operator of its own."""
+    physics = method.physics
+    return method if physics.items is None else method._with(physics.at([number]))
+
+
+def _array(image: Any) -> FloatImage:
+    if hasattr(image, "detach"):
+        image = image.detach().cpu().numpy()
+    return np.ascontiguousarray(image, dtype=np.float32)
+
+
+def _shown(image: FloatImage, channels: int | None) -> FloatImage:
+    """Return what is looked at: of complex images (two channels) their size."""
+    if channels is None:
+        return image
+    magnitude: FloatImage = np.hypot(image[..., 0, :, :], image[..., 1, :, :])
+    return magnitude
+
+
+def _phase(image: Measurement, values: FloatImage, channels: int | None) -> dict[str, Measurement]:
+    if channels is None:
+        return {}
+    phase = np.arctan2(values[:, 1], values[:, 0]).reshape(image.shape)
+    return {"phase": image.with_data(phase, name=f"{image.name} phase")}
