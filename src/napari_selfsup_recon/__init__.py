@@ -20,6 +20,8 @@ _NAMES = {
     "Identity": ".physics.identity",
     "Blur": ".physics.blur",
     "ParallelBeam": ".physics.parallel_beam",
+    "FanBeam": ".physics.fan_beam",
+    "Transmission": ".physics.transmission",
     "Inpainting": ".physics.inpainting",
     "MRI": ".physics.mri",
     "as_channels": ".physics.mri",

@@ -1,0 +1,1 @@
+"""What EI, REI and Supervised have in common: data, network, step and score."""

@@ -1,0 +1,255 @@
+"""What EI, REI and Supervised do alike."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any, Self
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from napari_selfsup_recon.core.errors import InputError
+from napari_selfsup_recon.core.events import Done, Event, Notice, Step
+from napari_selfsup_recon.core.generators import relay
+from napari_selfsup_recon.core.options import Options
+from napari_selfsup_recon.core.random import torch_generator
+from napari_selfsup_recon.methods._recon._network import Reconstructor, Units
+from napari_selfsup_recon.methods._recon._problem import Problem
+from napari_selfsup_recon.methods._recon._trainee import ReconstructionTrainee
+from napari_selfsup_recon.methods._recon.options import ReconstructionOptions
+from napari_selfsup_recon.methods.base import LearnedMethod, as_tensor
+from napari_selfsup_recon.networks.unet import pooling_factors
+from napari_selfsup_recon.physics.base import Physics
+from napari_selfsup_recon.physics.noise import Noise
+from napari_selfsup_recon.training.device import laid_out, memory_guard, pick_device
+from napari_selfsup_recon.training.loop import Loop, LoopSettings
+
+_WIDTHS = {"unrolled": (1, 2, 4), "unet": (2, 4, 8, 8)}
+
+
+class ReconstructionMethod(LearnedMethod):
+    """A network around any physics, trained on measurements.
+
+    Parameters
+    ----------
+    physics
+        What the instrument did; linear, or photon counts behind an object.
+    options
+        Of the method.
+    noise
+        Noise of the measurements, for the methods that know what to do with it.
+
+    Attributes
+    ----------
+    scores
+        Held-out scores after training: ``chosen`` selected the weights, ``reported`` was never
+        looked at while choosing, ``constant`` is what the mean of all images would score.
+    best_step
+        Steps that made the weights that are used.
+    """
+
+    options: ReconstructionOptions
+
+    def __init__(
+        self,
+        physics: Physics,
+        options: ReconstructionOptions | None = None,
+        *,
+        noise: Noise | None = None,
+    ) -> None:
+        super().__init__(physics, options, noise=noise)
+        self.device = pick_device(self.options.device)
+        self.scores: dict[str, float] = {}
+        self.best_step = 0
+        self._facts: dict[str, Any] = {}
+        self._model: nn.Module | None = None
+        self._loop: Loop | None = None
+
+    @property
+    def trained(self) -> bool:
+        """Whether there are weights to reconstruct with."""
+        return self._model is not None or self._loop is not None
+
+    def train(self, y: Any, *, clean: Any = None, state: Any = None) -> Iterator[Event]:
+        """Train on ``y``; see :class:`LearnedMethod`.
+
+        Parameters
+        ----------
+        y
+            ``(*leading, *measurement_shape)``, with the channels of complex values before the
+            spatial axes: a stack of slices. One slice will do.
+        clean
+            Images of the same slices, for supervised learning alone.
+        state
+            State of a checkpoint to resume from.
+
+        Raises
+        ------
+        InputError
+            If values are not finite or shapes do not fit the physics.
+        UnstableTrainingError
+            If training fails again and again.
+        """
+        with memory_guard(self.device):
+            yield from self._train(y, clean, state)
+
+    def _train(self, y: Any, clean: Any, state: Any) -> Iterator[Event]:
+        problem = self._prepare(y, clean)
+        yield from self._before(problem)
+        trainee = self._trainee(problem)
+        loop = Loop(
+            trainee,
+            LoopSettings(
+                steps=self.options.steps, patience=self.options.patience, score_first=True
+            ),
+        )
+        if state is not None:
+            loop.load_state(state)
+        self._loop, self._model = loop, None
+        for event in loop.run():
+            self.best_step = loop.best_step
+            if isinstance(event, Done):
+                yield from self._finish(loop, trainee)
+            yield event
+
+    def run(self, y: Any) -> Iterator[Event]:
+        """Reconstruct one measurement; the last event is ``Done(result)``."""
+        items = as_tensor(y, len(self.physics.measurement_shape), self.physics.channels)
+        if len(items) != 1:
+            raise InputError(
+                f"One measurement is expected, but {len(items)} were given.",
+                hint="Use reconstruct(y), which takes any number.",
+            )
+        self._current()
+        image = self._estimate(items)
+        yield Step(1, 1)
+        one = image[0, 0] if self.physics.channels is None else image[0]
+        yield Done(result=one.cpu().numpy(), step=self.best_step)
+
+    def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray[Any, Any]]]:
+        """Return facts and weights for saving."""
+        model = self._current()
+        weights = {name: value.cpu().numpy() for name, value in model.state_dict().items()}
+        return {**self._facts, "scores": self.scores, "best_step": self.best_step}, weights
+
+    @classmethod
+    def from_state(
+        cls,
+        physics: Physics,
+        options: Options,
+        facts: dict[str, Any],
+        arrays: dict[str, np.ndarray[Any, Any]],
+    ) -> Self:
+        """Rebuild a trained method."""
+        assert isinstance(options, cls.options_type)
+        assert isinstance(options, ReconstructionOptions)
+        method = cls(physics, options)
+        others = ("scores", "best_step")
+        method._facts = {key: value for key, value in facts.items() if key not in others}
+        method.scores, method.best_step = dict(facts["scores"]), int(facts["best_step"])
+        model = method._build(0)
+        model.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in arrays.items()})
+        method._model = model.to(method.device).eval()
+        return method
+
+    @abstractmethod
+    def _trainee(self, problem: Problem) -> ReconstructionTrainee: ...
+
+    def _before(self, problem: Problem) -> Iterator[Event]:
+        """Look at the data before the work begins, and tell what was found."""
+        yield from ()
+
+    def _prepare(self, y: Any, clean: Any) -> Problem:
+        physics, options = self.physics, self.options
+        items = self._items(y, physics.measurement_shape, "measurements")
+        if physics.items is not None and physics.items != len(items):
+            raise InputError(
+                f"There are operators for {physics.items} images, but {len(items)} measurements.",
+                hint="Give one measurement for each.",
+            )
+        images = None
+        if clean is not None:
+            images = self._items(clean, physics.image_shape, "images").to(self.device)
+            if len(images) != len(items):
+                raise InputError(
+                    f"There are {len(items)} measurements but {len(images)} clean images.",
+                    hint="Give the image of every measurement, in the same order.",
+                )
+        problem = Problem(
+            physics,
+            items.to(self.device),
+            clean=images,
+            held_out=options.held_out,
+            seed=options.seed,
+            noise=self.noise,
+        )
+        levels = len(_WIDTHS[options.network])
+        shape = physics.image_shape
+        self._facts = {
+            "units": asdict(problem.units),
+            "pooling": pooling_factors((1.0,) * len(shape), shape, levels),
+        }
+        return problem
+
+    def _items(self, values: Any, shape: tuple[int, ...], what: str) -> Tensor:
+        tensor = as_tensor(values, len(shape), self.physics.channels)
+        if tuple(tensor.shape[2:]) != shape:
+            raise InputError(
+                f"The physics is for {what} of shape {shape}, not {tuple(tensor.shape[2:])}.",
+                hint="Build the physics for this shape.",
+            )
+        return tensor
+
+    def _build(self, attempt: int) -> nn.Module:
+        options, physics = self.options, self.physics
+        ndim = len(physics.image_shape)
+        complex_valued = physics.channels is not None
+        pooling = self._facts["pooling"]
+        factors = _WIDTHS[options.network][: len(pooling) + 1]
+        model = Reconstructor(
+            options.network,
+            ndim,
+            physics.channels or 1,
+            widths=[options.width * factor for factor in factors],
+            pooling=pooling,
+            iterations=options.iterations,
+            solver_steps=options.solver_steps,
+            units=Units(**self._facts["units"]),
+            positive=options.positive == "on"
+            or (options.positive == "auto" and not complex_valued),
+            precision=options.precision,
+            generator=torch_generator(options.seed, "weights", attempt),
+        )
+        return laid_out(model, ndim, self.device)
+
+    def _finish(self, loop: Loop, trainee: ReconstructionTrainee) -> Iterator[Event]:
+        model = self._current()
+        between = Step(loop.done, self.options.steps, finished=False)
+        reported = yield from relay(trainee.score(model, report=True), lambda _: between)
+        self.scores = {
+            "chosen": loop.best_score,
+            "reported": reported,
+            "constant": trainee.trivial_score(),
+        }
+        self._model, self._loop = model, None
+        yield Notice(f"Best held-out score {loop.best_score:.4g} at step {loop.best_step}.")
+
+    def _current(self) -> nn.Module:
+        """Return the network with the best weights so far."""
+        if self._model is not None:
+            return self._model
+        if self._loop is None:
+            name = type(self).__name__
+            raise InputError(f"This {name} is not trained yet.", hint="Call fit(y) first.")
+        model = self._build(0)
+        model.load_state_dict(self._loop.weights)
+        return model.eval()
+
+    @torch.no_grad()
+    def _estimate(self, y: Tensor) -> Tensor:
+        model, physics = self._current(), self.physics
+        image: Tensor = model(y.to(self.device), physics) * self._facts["units"]["image"]
+        return physics.field_of_view(image).to(y.device)

@@ -1,0 +1,176 @@
+"""The data of one training: one measurement an object, frozen; some of it held out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from napari_selfsup_recon.core.errors import InputError
+from napari_selfsup_recon.core.random import torch_generator
+from napari_selfsup_recon.losses.consistency import weighted_mean
+from napari_selfsup_recon.methods._recon._network import Units
+from napari_selfsup_recon.methods._recon._partial import (
+    Partial,
+    draw_entries,
+    equations,
+    noise_level,
+)
+from napari_selfsup_recon.physics.base import Physics
+from napari_selfsup_recon.physics.noise import Noise
+from napari_selfsup_recon.training.scaling import quantile
+
+# With fewer slices entries of the measurements are held out, not slices.
+FEWEST_SLICES = 6
+_CHUNK = 8
+_BRIGHT = 0.99
+_POWER_STEPS = 20
+# What is learned is about a tenth as large as the image.
+_LEARNED = 0.1
+_LEAST_TRUST = 0.01
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some of the measurements.
+
+    Attributes
+    ----------
+    y
+        ``(n, channel, *measurement_shape)``, as recorded.
+    physics
+        What made them; entries that are held out are not recorded for it.
+    clean
+        Images over ``units.image``, where there are any.
+    """
+
+    y: Tensor
+    physics: Physics
+    clean: Tensor | None = None
+
+
+class Problem:
+    """Measurements, what is held out of them, and their units.
+
+    Parameters
+    ----------
+    physics
+        The instrument.
+    y
+        ``(items, channel, *measurement_shape)``.
+    clean
+        ``(items, channel, *image_shape)``, for supervised learning.
+    held_out
+        Share of the slices, or of the entries where there are few slices.
+    seed
+        Of the draw.
+    noise
+        Of the measurements, where it is known.
+
+    Attributes
+    ----------
+    train, choose, report
+        Numbers of the slices that are learned from, that choose, and that report.
+    asked
+        Where entries are held out: those that choose and those that report, as 1 or 0; the three
+        sets of slices are then all the same.
+    """
+
+    def __init__(
+        self,
+        physics: Physics,
+        y: Tensor,
+        *,
+        clean: Tensor | None = None,
+        held_out: float,
+        seed: int,
+        noise: Noise | None = None,
+    ) -> None:
+        self.whole = physics
+        self.y = y
+        items = len(y)
+        self.asked: tuple[Tensor, Tensor] | None = None
+        self.physics = physics
+        if items >= FEWEST_SLICES:
+            order = torch.randperm(items, generator=torch_generator(seed, "held out")).tolist()
+            count = max(1, round(held_out * items / 2))
+            self.choose = sorted(order[:count])
+            self.report = sorted(order[count : 2 * count])
+            self.train = sorted(order[2 * count :])
+        else:
+            self.choose = self.report = self.train = list(range(items))
+            self.asked = draw_entries(physics, y[:1], held_out, seed)
+            if not all(bool(entries.any()) for entries in self.asked):
+                raise InputError(
+                    "Too few entries are measured to hold any out for the score.",
+                    hint="Raise the share that is held out, or give more slices.",
+                )
+            self.physics = Partial(physics, 1 - sum(self.asked))
+        self.units = measure_units(physics, y, seed, noise)
+        self.clean = None if clean is None else clean / self.units.image
+
+    def part(self, items: Sequence[int]) -> Part:
+        """Return some measurements."""
+        index = torch.as_tensor(list(items), device=self.y.device)
+        physics = self.physics if self.physics.items is None else self.physics.at(list(items))
+        y = self.y[index]
+        if self.asked is not None:
+            y = y * (1 - sum(self.asked))
+        return Part(y, physics, None if self.clean is None else self.clean[index])
+
+    def batch(self, size: int, generator: torch.Generator) -> list[int]:
+        """Draw the slices of a step."""
+        order = torch.randperm(len(self.train), generator=generator)[:size]
+        return [self.train[int(n)] for n in order]
+
+
+@torch.no_grad()
+def measure_units(physics: Physics, y: Tensor, seed: int, noise: Noise | None = None) -> Units:
+    """Return the units of measurements ``(items, channel, *measurement_shape)``.
+
+    Raises
+    ------
+    InputError
+        If the measurements say that there is nothing at all.
+    """
+    guesses = []
+    for first in range(0, len(y), _CHUNK):
+        items = range(first, min(first + _CHUNK, len(y)))
+        own = physics if physics.items is None else physics.at(list(items))
+        guesses.append(own.A_dagger(y[first : first + _CHUNK]))
+    guess = torch.cat(guesses)
+    bright = quantile(guess.abs(), _BRIGHT) or float(guess.abs().max())
+    if not bright > 0:
+        raise InputError(
+            "The measurement is zero everywhere.", hint="Check the physics and the measurement."
+        )
+    few = list(range(min(len(y), _CHUNK)))
+    own = physics if physics.items is None else physics.at(few)
+    x = guess[: len(few)]
+    # A small change, so that the answer also holds where counts fall exponentially.
+    change = own.A(1.01 * x) - own.A(x)
+    size = float((x / bright).square().mean().sqrt())
+    observed = own.observed(change)
+    measured = float(weighted_mean(change.square(), observed).sqrt()) / 0.01 / size
+    norm = _norm(own, y[: len(few)], x.shape, seed)
+    trust = _LEAST_TRUST
+    if noise is not None:
+        variance = noise_level(own, y[: len(few)], noise)
+        trust = max(trust, variance / (norm * (_LEARNED * bright) ** 2))
+    return Units(bright, measured, norm, trust)
+
+
+def _norm(physics: Physics, y: Tensor, shape: Sequence[int], seed: int) -> float:
+    """Return the square of the largest singular value of the linear operator."""
+    operator = equations(physics, y).operator
+    x = torch.randn(tuple(shape), generator=torch_generator(seed, "norm")).to(y)
+    norm = 1.0
+    for _ in range(_POWER_STEPS):
+        x = operator.A_adjoint(operator.A(x))
+        norm = float(x.flatten(1).norm(dim=1).max())
+        if not norm > 0:
+            raise InputError("The physics maps every image to zero.", hint="Check the physics.")
+        x = x / norm
+    return norm

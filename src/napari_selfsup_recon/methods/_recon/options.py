@@ -1,0 +1,85 @@
+"""Options that EI, REI and Supervised share; no torch here."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from napari_selfsup_recon.core.options import option
+from napari_selfsup_recon.training.options import TrainingOptions
+
+
+class ReconstructionOptions(TrainingOptions):
+    """How a reconstruction network looks and learns."""
+
+    steps: int = option(
+        1500,
+        ge=1,
+        le=1_000_000,
+        title="Steps",
+        description="How long to train. 500 to 3000 is typical; training stops by itself when the "
+        "held-out score stops improving.",
+    )
+    patience: int = option(
+        400,
+        ge=1,
+        title="Patience",
+        unit="steps",
+        advanced=True,
+        description="Stop after this many steps without a better held-out score.",
+    )
+    batch: int = option(
+        4,
+        ge=1,
+        title="Batch",
+        unit="slices",
+        advanced=True,
+        description="Slices in one training step.",
+    )
+    network: Literal["unrolled", "unet"] = option(
+        "unrolled",
+        title="Network",
+        advanced=True,
+        description="unrolled: a few small networks with the measurement enforced after each. "
+        "unet: one network that repairs the filtered back projection (or its like).",
+    )
+    width: int = option(
+        16,
+        ge=2,
+        le=256,
+        title="Width",
+        unit="channels",
+        advanced=True,
+        description="Channels of the finest level of the network; wider is slower and finer.",
+    )
+    iterations: int = option(
+        3,
+        ge=1,
+        le=20,
+        title="Iterations",
+        advanced=True,
+        description="Networks, one after another, of the unrolled kind.",
+    )
+    solver_steps: int = option(
+        8,
+        ge=1,
+        le=100,
+        title="Solver steps",
+        advanced=True,
+        description="Steps that enforce the measurement after each network.",
+    )
+    positive: Literal["auto", "on", "off"] = option(
+        "auto",
+        title="Positive",
+        advanced=True,
+        description="The result is never negative. auto: on, except for complex images.",
+    )
+    held_out: float = option(
+        0.1,
+        gt=0,
+        le=0.5,
+        title="Held out",
+        advanced=True,
+        description="Share of the slices (with few slices: of the projections or samples) that is "
+        "never trained on; half of it chooses the best step, the other half gives the score that "
+        "is shown at the end.",
+    )

@@ -1,0 +1,36 @@
+"""Options of equivariant imaging."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from napari_selfsup_recon.core.options import option
+from napari_selfsup_recon.methods._recon.options import ReconstructionOptions
+
+
+class EIOptions(ReconstructionOptions):
+    """How EI learns. The defaults serve most instruments."""
+
+    transform: Literal["auto", "rotate", "shift", "reflect", "scale", "shift+rotate"] = option(
+        "auto",
+        title="Transform",
+        description="How the object could also have been placed. The instrument must see another "
+        "part of it then: rotate for CT and MRI, shift for missing pixels, scale for blur. auto "
+        "chooses by the instrument.",
+    )
+    alpha: float = option(
+        1.0,
+        gt=0,
+        le=1e6,
+        title="Equivariance",
+        advanced=True,
+        description="Weight of the equivariance against the agreement with the measurement; both "
+        "are in units of the image, whatever the units of the data.",
+    )
+    stop_gradient: Literal["none", "target", "both"] = option(
+        "none",
+        title="Stop gradient",
+        advanced=True,
+        description="none: the gradient passes everything, as published. target: not what is "
+        "compared with. both: not the moved image at all.",
+    )

@@ -1,0 +1,1 @@
+"""Robust equivariant imaging (REI)."""
