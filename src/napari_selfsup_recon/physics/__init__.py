@@ -10,6 +10,8 @@ __getattr__, __dir__ = attach(
         "Identity": ".identity",
         "Blur": ".blur",
         "ParallelBeam": ".parallel_beam",
+        "FanBeam": ".fan_beam",
+        "Transmission": ".transmission",
         "filtered_back_projection": ".filtered_back_projection",
         "Inpainting": ".inpainting",
         "MRI": ".mri",

@@ -13,7 +13,7 @@ from torch import Tensor
 from napari_selfsup_recon.core.errors import InputError
 from napari_selfsup_recon.core.measurement import Region
 from napari_selfsup_recon.physics.base import Physics
-from napari_selfsup_recon.physics.tomography._engine import Engine
+from napari_selfsup_recon.physics.tomography._engine import Engine, RaysOf
 from napari_selfsup_recon.physics.tomography._rays import Rays
 from napari_selfsup_recon.physics.tomography._views import checked_angles
 
@@ -33,7 +33,7 @@ class Projector(Physics):
         pitch: float,
         axis_offset: float,
         memory: int,
-        magnification: float,
+        breadth: float,
     ) -> None:
         image = tuple(int(n) for n in shape)
         if len(image) != 2 or min(image) < 1:
@@ -47,8 +47,8 @@ class Projector(Physics):
             )
         #: Angles of the views in radians, float64, read-only.
         self.angles: NDArray[np.float64] = checked_angles(angles_rad)
-        if detectors is None:
-            detectors = max(1, math.ceil(math.hypot(*image) * magnification / pitch))
+        if detectors is None:  # those that see the whole slice, were the axis in the middle
+            detectors = max(1, math.ceil(breadth / pitch - 1e-9))
         if detectors < 1:
             raise InputError(f"There are {detectors} detectors.", hint="Give at least one.")
         if not abs(axis_offset) <= detectors / 2:
@@ -60,7 +60,8 @@ class Projector(Physics):
         super().__init__(image, (len(self.angles), int(detectors)))
         self.pitch, self.axis_offset = float(pitch), float(axis_offset)
         self.memory = int(memory)
-        self._engine = self._engine_for(self._rays, magnification)
+        self._breadth = breadth
+        self._engine = self._engine_for(self._rays, self.memory)
 
     @property
     def detectors(self) -> int:
@@ -104,17 +105,12 @@ class Projector(Physics):
     def _fbp_weights(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """What FBP multiplies sinograms with before and after the filter."""
 
-    def _engine_for(self, rays_of: object, magnification: float) -> Engine:
-        # Along a row lie its pixels' edges and those of the cells: one entry follows each.
-        cells = 1 + 0.9 * magnification / self.pitch
-        entries = math.ceil(len(self.angles) * math.prod(self.image_shape) * cells)
-        return Engine(
-            rays_of,  # type: ignore[arg-type]
-            self.image_shape,
-            self.measurement_shape,
-            entries=entries,
-            memory=self.memory,
-        )
+    def _engine_for(self, rays_of: RaysOf, memory: int) -> Engine:
+        # Along a row lie the edges of its pixels and those of the cells: a weight follows on each.
+        weights = 1 + 0.9 * self._breadth / math.hypot(*self.image_shape) / self.pitch
+        entries = math.ceil(len(self.angles) * math.prod(self.image_shape) * weights)
+        shapes = self.image_shape, self.measurement_shape
+        return Engine(rays_of, *shapes, entries=entries, memory=memory)
 
     def _forward(self, x: Tensor) -> Tensor:
         return self._engine.forward(x)

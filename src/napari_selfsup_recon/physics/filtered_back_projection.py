@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
 
 from napari_selfsup_recon.core.errors import InputError
+from napari_selfsup_recon.physics._projector import Projector
 from napari_selfsup_recon.physics._sizes import fast_shape
-
-if TYPE_CHECKING:
-    from napari_selfsup_recon.physics._projector import Projector
 
 Filter = Literal["ramp", "shepp-logan", "cosine", "hamming", "hann"]
 
@@ -44,8 +42,13 @@ def filtered_back_projection(projector: Projector, y: Tensor, filter: Filter = "
     Raises
     ------
     InputError
-        If the sinogram is not of this projector or there is no such filter.
+        If this is no projector, the sinogram is not its own, or there is no such filter.
     """
+    if not isinstance(projector, Projector):
+        raise InputError(
+            f"Filtered back-projection needs a CT projector, not {type(projector).__name__}.",
+            hint="Give a ParallelBeam or a FanBeam; of photon counts, give line integrals.",
+        )
     projector._check(y, projector.measurement_shape, "a measurement")
     if filter not in get_args(Filter):
         raise InputError(

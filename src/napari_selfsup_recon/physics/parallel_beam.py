@@ -70,7 +70,7 @@ class ParallelBeam(Projector):
             pitch=pitch,
             axis_offset=axis_offset,
             memory=memory,
-            magnification=1.0,
+            breadth=math.hypot(*shape),
         )
 
     def recipe(self) -> Recipe:

@@ -18,6 +18,8 @@ KINDS = {
     "identity": "napari_selfsup_recon.physics.identity:Identity",
     "blur": "napari_selfsup_recon.physics.blur:Blur",
     "parallel-beam": "napari_selfsup_recon.physics.parallel_beam:ParallelBeam",
+    "fan-beam": "napari_selfsup_recon.physics.fan_beam:FanBeam",
+    "transmission": "napari_selfsup_recon.physics.transmission:Transmission",
     "inpainting": "napari_selfsup_recon.physics.inpainting:Inpainting",
     "mri": "napari_selfsup_recon.physics.mri:MRI",
     "compressed-sensing": "napari_selfsup_recon.physics.compressed_sensing:CompressedSensing",

@@ -99,7 +99,7 @@ def _matrix(chunk: _Chunk, shape: Sequence[int], dtype: torch.dtype, *, by_ray: 
     height, width = shape
     size = (chunk.stop, height * width) if by_ray else (height * width, chunk.stop)
     counts = np.zeros(size[0], np.int64)
-    low, high, length, depth = chunk.tables
+    low, high, *_ = chunk.tables
     # Threads own rays, or steps; what steps along rows and along columns meets in the same pixels.
     grids = ((height, (width, width, 1)), (width, (height, 1, width)))
     work = [

@@ -70,8 +70,15 @@ class Engine:
 
     def fits(self, dtype: torch.dtype) -> bool:
         """Whether both matrices stay within the memory."""
-        size = 2 * self._entries * (4 + torch.finfo(dtype).bits // 8)
-        return size <= self._memory and self._entries < 2**31 - 1
+        return self._bytes(dtype) <= self._memory and self._entries < 2**31 - 1
+
+    @property
+    def stored(self) -> int:
+        """Bytes that the matrices for single precision take."""
+        return self._bytes(torch.float32) if self.fits(torch.float32) else 0
+
+    def _bytes(self, dtype: torch.dtype) -> int:
+        return 2 * self._entries * (4 + torch.finfo(dtype).bits // 8)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the line integrals of the images ``(*leading, y, x)``."""

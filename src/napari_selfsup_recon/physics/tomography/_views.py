@@ -1,4 +1,4 @@
-"""Angles as users give them: checked, and weighted by the share of the turn that each stands for."""
+"""Angles as users give them: checked, and the share of the turn that each stands for."""
 
 from __future__ import annotations
 
@@ -59,3 +59,16 @@ def view_weights(angles: NDArray[np.float64], period: float) -> NDArray[np.float
     weights = np.empty_like(gaps)
     weights[order] = (gaps + np.roll(gaps, 1)) / 2
     return weights
+
+
+def scan(angles: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
+    """Return how far each view is into the scan, and how much of a turn that covers, in radians.
+
+    The scan begins behind the widest gap; a view stands in the middle of its share.
+    """
+    span = float(view_weights(angles, 2 * math.pi).sum())
+    folded = np.sort(np.mod(angles, 2 * math.pi))
+    gaps = np.diff(folded, append=folded[0] + 2 * math.pi)
+    start = folded[(int(np.argmax(gaps)) + 1) % len(folded)]
+    into = np.mod(angles - start + 1e-9, 2 * math.pi) - 1e-9
+    return into + (span - into.max()) / 2, span
