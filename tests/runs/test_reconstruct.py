@@ -15,9 +15,9 @@ from napari_selfsup_recon.core.errors import InputError, UnstableTrainingError
 from napari_selfsup_recon.core.events import Done, Event, Notice, Preview
 from napari_selfsup_recon.core.measurement import Measurement
 from napari_selfsup_recon.core.registry import Entry
+from napari_selfsup_recon.io.kspace import complex_measurement
 from napari_selfsup_recon.methods.registry import METHODS
 from napari_selfsup_recon.runs import Control, Result, RunConfig, RunPlan, resolve
-from napari_selfsup_recon.runs._sampled import complex_measurement
 from napari_selfsup_recon.runs.execute import execute
 from napari_selfsup_recon.runs.suits import refuse
 

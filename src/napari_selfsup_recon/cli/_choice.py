@@ -11,6 +11,9 @@ from napari_selfsup_recon.core.errors import InputError
 from napari_selfsup_recon.core.registry import Entry
 from napari_selfsup_recon.methods.registry import METHODS
 from napari_selfsup_recon.runs.config import RunConfig
+from napari_selfsup_recon.runs.instruments import LABELS
+
+_INSTRUMENT = "parallel-beam"
 
 
 @dataclass(frozen=True)
@@ -39,11 +42,16 @@ def choose(task: str, arguments: Sequence[str]) -> Choice:
         If the configuration cannot be read.
     """
     peek = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    for flag in ("--config", "--method", "--baseline", "--baseline-output"):
+    for flag in ("--config", "--method", "--baseline", "--baseline-output", "--instrument"):
         # Without a value the full parser complains later, in its own words.
         peek.add_argument(flag, nargs="?")
     given, _ = peek.parse_known_args(list(arguments))
-    config = RunConfig.model_validate({"task": task})
+    start: dict[str, Any] = {"task": task}
+    if task == "reconstruct":
+        # Which baseline serves depends on the instrument; a wrong word is refused by its flag.
+        instrument = given.instrument if given.instrument in LABELS else _INSTRUMENT
+        start["physics"] = {"instrument": instrument}
+    config = RunConfig.model_validate(start)
     if given.config:
         config = RunConfig.load_toml(given.config)
         if config.task != task:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -19,7 +19,12 @@ _FACT = "fact:"
 
 
 def add_facts(
-    group: Any, model: type[BaseModel], what: str, names: Mapping[str, str] | None = None
+    group: Any,
+    model: type[BaseModel],
+    what: str,
+    names: Mapping[str, str] | None = None,
+    *,
+    skip: Collection[str] = (),
 ) -> None:
     """Add a flag for each field of a model that describes ``what`` (not a method).
 
@@ -33,8 +38,12 @@ def add_facts(
         Under this name :func:`given_facts` finds them again.
     names
         Flags of fields that would say too little by themselves.
+    skip
+        Fields that get no flag here.
     """
     for name, field in model.model_fields.items():
+        if name in skip:
+            continue
         flag = (names or {}).get(name, name)
         _add(group, flag, field, dest=f"{_FACT}{what}:{name}")
 

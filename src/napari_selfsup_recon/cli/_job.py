@@ -17,16 +17,17 @@ from napari_selfsup_recon.core.errors import InputError
 from napari_selfsup_recon.core.measurement import Measurement
 from napari_selfsup_recon.methods.registry import METHODS
 from napari_selfsup_recon.physics.psf.microscope import Microscope
-from napari_selfsup_recon.runs.config import NoiseChoice, RunConfig
+from napari_selfsup_recon.runs.config import NoiseChoice, PhysicsChoice, RunConfig
 from napari_selfsup_recon.runs.control import Control
 from napari_selfsup_recon.runs.execute import execute
+from napari_selfsup_recon.runs.instruments import SCANS, Sampling, Tomograph
 from napari_selfsup_recon.runs.microscope import read_microscope
 from napari_selfsup_recon.runs.plan import RunPlan, resolve
 from napari_selfsup_recon.runs.result import Result
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run ``deconvolve`` or ``denoise``; return the exit code."""
+    """Run ``deconvolve``, ``denoise`` or ``reconstruct``; return the exit code."""
     measurement = _read(arguments) if arguments.input else None
     config = _configure(arguments, measurement)
     if arguments.time or arguments.channel:
@@ -71,6 +72,8 @@ def _physics(
 ) -> dict[str, Any]:
     if config.task == "denoise":
         return {}
+    if config.task == "reconstruct":
+        return {"physics": _instrument(arguments, config)}
     update: dict[str, Any] = {}
     if arguments.psf:
         update |= {"psf": "file", "path": arguments.psf, "fwhm": None}
@@ -104,10 +107,38 @@ def _physics(
     return {"physics": physics}
 
 
+def _instrument(arguments: argparse.Namespace, config: RunConfig) -> PhysicsChoice:
+    """Return the physics of a reconstruction: what the configuration says, and the flags."""
+    physics = config.physics
+    update: dict[str, Any] = {"instrument": arguments.instrument or physics.instrument}
+    scans = update["instrument"] in SCANS
+    for key, model, fits in (("scan", Tomograph, scans), ("sampling", Sampling, not scans)):
+        given = given_facts(arguments, key)
+        if key == "sampling" and arguments.mask:
+            given |= {"mask": "file", "path": arguments.mask}
+        if given and not fits:
+            flag = sorted(given)[0].replace("_", "-")
+            raise InputError(
+                f"What --{flag} says does not belong to --instrument {update['instrument']}.",
+                hint="Leave it out, or choose another instrument.",
+            )
+        known = getattr(physics, key)
+        before = {} if known is None else known.model_dump(exclude_defaults=True)
+        if given or known is not None:
+            update[key] = read_typed(model, before | given, where=key)
+    if arguments.keep:
+        update["keep"] = tuple(step.strip() for step in arguments.keep.split(","))
+    made: PhysicsChoice = physics.model_copy(update=update)
+    return made
+
+
 def _read(arguments: argparse.Namespace) -> Measurement:
     from napari_selfsup_recon.io import volumes
+    from napari_selfsup_recon.io.kspace import read_kspace
 
-    measurement = volumes.read(arguments.input)
+    # Complex values are k-space; all else is read as any image.
+    kspace = getattr(arguments, "instrument", None) == "mri"
+    measurement = (read_kspace if kspace else volumes.read)(arguments.input)
     update: dict[str, Any] = {}
     if arguments.axes:
         update["axes"] = tuple(arguments.axes.lower().replace(",", ""))
@@ -142,7 +173,7 @@ def _outputs(arguments: argparse.Namespace, config: RunConfig) -> Outputs:
             f"{config.method} learns nothing that could be saved.",
             hint="Leave --save-model, or choose a learned method.",
         )
-    sources = [arguments.input, *([config.physics.path] if config.physics.path else [])]
+    sources = [arguments.input, *_more_inputs(config.physics)]
     outputs = Outputs(
         result=Path(arguments.output),
         baseline=Path(arguments.baseline_output) if arguments.baseline_output else None,
@@ -151,6 +182,13 @@ def _outputs(arguments: argparse.Namespace, config: RunConfig) -> Outputs:
     )
     outputs.check([Path(source) for source in sources])
     return outputs
+
+
+def _more_inputs(physics: PhysicsChoice) -> list[str]:
+    """Return the files that are read besides the image."""
+    scan, sampling = physics.scan or Tomograph(), physics.sampling or Sampling()
+    paths = (physics.path, scan.angles, scan.flat, scan.dark, sampling.path)
+    return [path for path in paths if path]
 
 
 def _execute(plan: RunPlan, outputs: Outputs, arguments: argparse.Namespace) -> int:

@@ -9,6 +9,7 @@ import napari_selfsup_recon
 from napari_selfsup_recon.cli import _describe, _job
 from napari_selfsup_recon.cli._choice import Choice, choose
 from napari_selfsup_recon.cli._fields import add_facts, add_fields
+from napari_selfsup_recon.cli._instrument import add_instrument
 from napari_selfsup_recon.physics.psf.microscope import Microscope
 from napari_selfsup_recon.runs.config import NoiseChoice
 
@@ -45,8 +46,8 @@ def build_parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     """
     parser = argparse.ArgumentParser(
         prog="napari-selfsup-recon",
-        description="Self-supervised image reconstruction: sharpen or denoise an image by learning "
-        "from this image alone.",
+        description="Self-supervised image reconstruction: sharpen or denoise an image, or "
+        "reconstruct a scan, by learning from this measurement alone.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -58,6 +59,7 @@ def build_parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     for task, words in (
         ("deconvolve", "sharpen an image whose point spread function is known"),
         ("denoise", "remove the noise of an image"),
+        ("reconstruct", "reconstruct a scan, k-space or missing pixels from too few measurements"),
     ):
         job = commands.add_parser(
             task,
@@ -119,6 +121,8 @@ def _add_job(parser: argparse.ArgumentParser, choice: Choice) -> None:
     data.add_argument("--time", metavar="N|A:B", help="times to work on, from 0")
     data.add_argument("--channel", metavar="N|A:B", help="channels to work on, from 0")
 
+    if choice.config.task == "reconstruct":
+        add_instrument(parser)
     if choice.config.task == "deconvolve":
         physics = parser.add_argument_group("point spread function")
         one = physics.add_mutually_exclusive_group()

@@ -104,20 +104,6 @@ def pose_mri(choice: PhysicsChoice, measurement: Measurement, given: dict[str, A
     )
 
 
-def complex_measurement(array: Any, *, name: str, **facts: Any) -> Measurement:
-    """Return complex k-space ``(..., ky, kx)`` as a measurement with an axis c of two entries.
-
-    ``facts`` (axes, scale, units, metadata) are those of ``array``.
-    """
-    values = np.asarray(array)
-    ndim = values.ndim
-    axes = tuple(facts.pop("axes", ()) or ("z", "y", "x")[-ndim:])
-    scale = (1.0, *(facts.pop("scale", ()) or (1.0,) * ndim))
-    units = ("pixel", *(facts.pop("units", ()) or ("pixel",) * ndim))
-    channels = np.stack([values.real, values.imag]).astype(np.float32)
-    return Measurement(channels, axes=("c", *axes), scale=scale, units=units, name=name, **facts)
-
-
 def _complex(measurement: Measurement) -> np.ndarray[Any, np.dtype[np.complex64]]:
     data = np.asarray(measurement.data)
     if measurement.axes[0] != "c" or data.shape[0] != 2 or data.ndim not in (3, 4):
