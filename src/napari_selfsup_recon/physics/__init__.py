@@ -12,7 +12,6 @@ __getattr__, __dir__ = attach(
         "ParallelBeam": ".parallel_beam",
         "FanBeam": ".fan_beam",
         "Transmission": ".transmission",
-        "filtered_back_projection": ".filtered_back_projection",
         "Inpainting": ".inpainting",
         "MRI": ".mri",
         "as_channels": ".mri",

@@ -44,8 +44,9 @@ def checked_angles(angles_rad: ArrayLike | Tensor) -> NDArray[np.float64]:
 def view_weights(angles: NDArray[np.float64], period: float) -> NDArray[np.float64]:
     """Return the share of the period, in radians, that each view stands for.
 
-    Half of the gap on either side. A gap beyond three times the usual one is a missing wedge: the
-    views beside it stand for no more than usual, since nothing is known in it.
+    Half of the gap on either side. A gap beyond four times the usual one is a missing wedge: the
+    views beside it stand for no more than usual, since nothing is known in it. (Below: the gaps of
+    a golden-angle scan, for one, differ up to 3.6-fold.)
     """
     if len(angles) == 1:
         return np.full(1, period)
@@ -55,7 +56,7 @@ def view_weights(angles: NDArray[np.float64], period: float) -> NDArray[np.float
     order = np.argsort(folded, kind="stable")
     gaps = np.diff(folded[order], append=folded[order[0]] + period)
     usual = float(np.median(gaps[gaps > 1e-9])) if (gaps > 1e-9).any() else period
-    gaps = np.where(gaps > 3 * usual, usual, gaps)
+    gaps = np.where(gaps > 4 * usual, usual, gaps)
     weights = np.empty_like(gaps)
     weights[order] = (gaps + np.roll(gaps, 1)) / 2
     return weights
