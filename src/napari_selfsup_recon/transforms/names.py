@@ -10,11 +10,12 @@ from napari_selfsup_recon.core.registry import load_object
 if TYPE_CHECKING:
     from napari_selfsup_recon.transforms.base import Transform
 
-_CLASSES = {
-    "shift": "napari_selfsup_recon.transforms.shift:Shift",
-    "rotate": "napari_selfsup_recon.transforms.rotate:Rotate",
-    "reflect": "napari_selfsup_recon.transforms.reflect:Reflect",
-    "scale": "napari_selfsup_recon.transforms.scale:Scale",
+_CLASSES: dict[str, tuple[str, dict[str, Any]]] = {
+    "shift": ("shift:Shift", {}),
+    "rotate": ("rotate:Rotate", {}),
+    "rotate-3d": ("rotate:Rotate", {"axis": "any"}),
+    "reflect": ("reflect:Reflect", {}),
+    "scale": ("scale:Scale", {}),
 }
 #: The names :func:`from_name` knows; they can be joined with ``+``.
 NAMES = tuple(_CLASSES)
@@ -46,7 +47,13 @@ def from_name(name: str, **parameters: Any) -> Transform:
         raise InputError(
             "Parameters fit one transform only.", hint="Build each of them and join them with @."
         )
-    made: Transform = load_object(_CLASSES[parts[0]])(**parameters)
+    made = _made(parts[0], parameters)
     for part in parts[1:]:
-        made = load_object(_CLASSES[part])() @ made
+        made = _made(part, {}) @ made
+    return made
+
+
+def _made(name: str, parameters: dict[str, Any]) -> Transform:
+    where, fixed = _CLASSES[name]
+    made: Transform = load_object(f"{__package__}.{where}")(**fixed, **parameters)
     return made
