@@ -161,8 +161,8 @@ class FanBeam(Projector):
             offset = source + offset - middle_x * sine - middle_y * cosine
             along = (torch.stack([offset, slope]) / source).reshape(2, -1)
         length = torch.hypot(torch.ones_like(centre[1]), centre[1])
-        edges = low.reshape(2, -1), high.reshape(2, -1)
-        return Rays(*edges, length.reshape(-1), rows.reshape(-1), along)
+        low, high = low.reshape(2, -1), high.reshape(2, -1)
+        return Rays(low, high, length.reshape(-1), rows.reshape(-1), along)
 
 
 class _Weighted(Physics):

@@ -74,14 +74,13 @@ def response(filter: Filter, length: int) -> Tensor:
     odd = place % 2 == 1
     kernel = torch.where(odd, -1 / (math.pi * torch.where(odd, place, 1.0)) ** 2, 0.0)
     kernel[0] = 0.25
-    ramp = torch.fft.rfft(kernel).real
+    ramp: Tensor = torch.fft.rfft(kernel).real
     f = torch.arange(length // 2 + 1, dtype=torch.float64) / length
-    if filter == "shepp-logan":
-        return ramp * torch.sinc(f)
-    if filter == "cosine":
-        return ramp * torch.cos(math.pi * f)
-    if filter == "hamming":
-        return ramp * (0.54 + 0.46 * torch.cos(2 * math.pi * f))
-    if filter == "hann":
-        return ramp * (0.5 + 0.5 * torch.cos(2 * math.pi * f))
-    return ramp
+    window: dict[str, Tensor] = {
+        "ramp": torch.ones_like(f),
+        "shepp-logan": torch.sinc(f),
+        "cosine": torch.cos(math.pi * f),
+        "hamming": 0.54 + 0.46 * torch.cos(2 * math.pi * f),
+        "hann": 0.5 + 0.5 * torch.cos(2 * math.pi * f),
+    }
+    return ramp * window[filter]

@@ -122,8 +122,8 @@ def _matrix(chunk: _Chunk, shape: Sequence[int], dtype: torch.dtype, *, by_ray: 
             (_kernels.store, some, *chunk.tables, *rest, by_ray, place, index, weights)
             for some, *rest in calls
         )
-    parts = (torch.from_numpy(part) for part in (starts.astype(np.int32), index, weights))
-    return sparse(*parts, size)
+    rows, columns, values = map(torch.from_numpy, (starts.astype(np.int32), index, weights))
+    return sparse(rows, columns, values, size)
 
 
 def _chunks(rays_of: RaysOf, measured: Sequence[int]) -> Iterator[_Chunk]:
@@ -143,8 +143,11 @@ def _chunk(rays: Rays, start: int, cells: int) -> _Chunk:
         depth = np.stack([np.ones(len(rays)), np.zeros(len(rays))])
     else:
         depth = rays.depth.numpy()
-    tables = tuple(np.ascontiguousarray(t.numpy()) for t in (rays.low, rays.high, rays.length))
-    return _Chunk(start, start + len(rays), (*tables, depth), (runs[rows], runs[~rows]))
+    low, high, length = (
+        np.ascontiguousarray(table.numpy()) for table in (rays.low, rays.high, rays.length)
+    )
+    tables = low, high, length, depth
+    return _Chunk(start, start + len(rays), tables, (runs[rows], runs[~rows]))
 
 
 def _groups(count: int, size: int) -> Iterator[tuple[int, int]]:

@@ -7,17 +7,22 @@ once, each on runs or on steps of its own.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
 
 import numba
 
 # Images that are treated together: one register of single precision.
 LANES = 8
 
-# Neither fused nor reordered: the loops that count weights and those that store them must agree.
-_compiled: Any = numba.njit(
-    nogil=True, cache=True, fastmath={"nnan", "ninf", "nsz"}, error_model="numpy"
-)
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+def _compiled(function: _Function) -> _Function:
+    # Neither fused nor reordered: the loops that count weights and that store them must agree.
+    finite = {"nnan", "ninf", "nsz"}
+    made = numba.njit(function, nogil=True, cache=True, fastmath=finite, error_model="numpy")
+    return cast(_Function, made)
 
 
 @_compiled

@@ -73,4 +73,4 @@ def line(
     slope = -torch.where(along_rows, normal_y, normal_x) / across
     offset = distance / across + torch.where(along_rows, middle_x, middle_y)
     offset = offset - slope * torch.where(along_rows, middle_y, middle_x)
-    return torch.stack(torch.broadcast_tensors(offset, slope))
+    return torch.stack([offset, slope.expand_as(offset)])
