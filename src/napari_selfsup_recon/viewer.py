@@ -13,23 +13,26 @@ from typing import Any, Literal
 
 import numpy as np
 from napari.layers import Image, Layer
+from numpy.typing import ArrayLike
 
 from napari_selfsup_recon.core.errors import InputError
 from napari_selfsup_recon.core.measurement import Measurement
 from napari_selfsup_recon.core.options import Options
 from napari_selfsup_recon.physics.psf.microscope import Microscope
 from napari_selfsup_recon.runs.config import Boundary, NoiseChoice, PhysicsChoice, RunConfig
+from napari_selfsup_recon.runs.instruments import SCANS, Instrument, Sampling, Tomograph
 from napari_selfsup_recon.runs.plan import resolve
 from napari_selfsup_recon.runs.words import validate
 from napari_selfsup_recon.widgets.bridge import source_of, unwrap
 from napari_selfsup_recon.widgets.choices import PsfChoice, PsfKind
 from napari_selfsup_recon.widgets.comparison import Comparison
 from napari_selfsup_recon.widgets.job import Job
+from napari_selfsup_recon.widgets.recon_source import recon_source
 from napari_selfsup_recon.widgets.request import psf_of
 from napari_selfsup_recon.widgets.session import Session
 from napari_selfsup_recon.widgets.warm_up import wait_for_torch
 
-__all__ = ["Comparison", "Job", "compare", "deconvolve", "denoise"]
+__all__ = ["Comparison", "Job", "compare", "deconvolve", "denoise", "reconstruct"]
 
 AnyOptions = Options | Mapping[str, Any]
 AnyMicroscope = Microscope | Mapping[str, Any]
@@ -171,6 +174,118 @@ def denoise(
         preview_every=preview_every,
     )
     return _run(viewer, image, config, None, axes, background)
+
+
+def reconstruct(
+    viewer: Any,
+    image: Layer,
+    instrument: Instrument = "parallel-beam",
+    *,
+    angles: ArrayLike | str | os.PathLike[str] | None = None,
+    axis: float | Literal["auto", "middle"] = "auto",
+    flat: Layer | np.ndarray[Any, Any] | str | os.PathLike[str] | None = None,
+    dark: Layer | np.ndarray[Any, Any] | str | os.PathLike[str] | None = None,
+    mask: Layer | np.ndarray[Any, Any] | str | os.PathLike[str] | None = None,
+    scan: Tomograph | Mapping[str, Any] | None = None,
+    sampling: Sampling | Mapping[str, Any] | None = None,
+    method: str | None = "ei",
+    options: AnyOptions | None = None,
+    baseline: str | None = "auto",
+    baseline_options: AnyOptions | None = None,
+    keep: Sequence[str] = (),
+    noise: AnyNoise | None = None,
+    preview_every: float = 2.0,
+    background: bool = False,
+) -> list[Image] | Job:
+    """Reconstruct a scan, k-space, or an image with missing pixels, and add the results.
+
+    Parameters
+    ----------
+    viewer
+        The napari viewer.
+    image
+        Layer of projections (a sinogram, or a stack with three axes), of k-space (complex), or an
+        image some of whose pixels are missing.
+    instrument
+        ``"parallel-beam"``, ``"fan-beam"``, ``"transmission"`` (photon counts), ``"inpainting"`` or
+        ``"mri"``.
+    angles
+        Of a scan, one a view: an array or a file. Without it those of the layer's metadata are
+        taken, or else the range ``scan["span"]`` in degrees is spread over the views.
+    axis
+        Column of the detector onto which the rotation axis falls; found where ``"auto"``.
+    flat, dark
+        Of a scan: projections without the object and without light; layer, array or file.
+    mask
+        Other than 0 where something was measured; layer, array or file. Without it a pixel is
+        missing where it is NaN or 0, a place of k-space where it is 0.
+    scan, sampling
+        More to be said of it: a :class:`~napari_selfsup_recon.runs.Tomograph` or
+        :class:`~napari_selfsup_recon.runs.Sampling`, or a dictionary.
+    method, options, baseline_options, noise, preview_every, background
+        As for :func:`deconvolve`.
+    baseline
+        Classical method that runs first; ``"auto"`` takes filtered back-projection for scans, and
+        least squares for the others; None for none.
+    keep
+        Steps of the preparation of a scan to leave out: ``"columns"``, ``"stripes"``.
+
+    Returns
+    -------
+    list of Image or Job
+        The layers that were added, the baseline's first. Their pixels are as large as the columns
+        of the detector, over the pitch.
+
+    Raises
+    ------
+    ReconError
+        If the input cannot be used (nothing was started then), or the run failed.
+    """
+    given: dict[str, Any] = {}
+    facts = {"scan": _values(scan), "sampling": _values(sampling)}
+    for name, value, where, field in (
+        ("angles", angles, "scan", "angles"),
+        ("flat", flat, "scan", "flat"),
+        ("dark", dark, "scan", "dark"),
+        ("mask", mask, "sampling", "path"),
+    ):
+        if isinstance(value, str | os.PathLike):
+            facts[where][field] = os.fspath(value)
+            if name == "mask":
+                facts[where]["mask"] = "file"
+        elif value is not None:
+            layer = unwrap(value)
+            given[name] = layer.data if isinstance(layer, Layer) else np.asarray(value)
+    if axis != "auto":
+        facts["scan"]["axis"] = axis
+    physics = PhysicsChoice(
+        instrument=instrument,
+        scan=validate(Tomograph, facts["scan"], where="scan") if instrument in SCANS else None,
+        sampling=None
+        if instrument in SCANS
+        else validate(Sampling, facts["sampling"], where="sampling"),
+        keep=tuple(keep),
+    )
+    chosen: dict[str, Any] = {} if baseline == "auto" else {"baseline": baseline}
+    config = RunConfig.model_validate(
+        {
+            "task": "reconstruct",
+            "method": method,
+            "options": _values(options),
+            "baseline_options": _values(baseline_options),
+            "physics": physics,
+            "noise": None if noise is None else _model(NoiseChoice, noise, "noise"),
+            "preview_every": preview_every,
+            **chosen,
+        }
+    )
+    if config.method == config.baseline:
+        config = config.model_copy(update={"baseline": None})
+    source = recon_source(image, instrument)
+    wait_for_torch()
+    plan = resolve(config, source.measurement, given=given)  # bad input is told here, at once
+    job = Session.of(viewer).start(Job(viewer, source, lambda: plan))
+    return job if background else job.wait()
 
 
 def compare(

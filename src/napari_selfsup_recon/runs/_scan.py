@@ -22,8 +22,8 @@ from napari_selfsup_recon.runs.problem import Problem, empty_result
 if TYPE_CHECKING:
     from napari_selfsup_recon.physics.base import Physics
 
-# Names under which instruments and this package keep angles with an image.
-_ANGLES = ("angles_deg", "theta_deg", "tilt_deg", "angles", "theta", "tilts")
+#: Names under which instruments and this package keep angles with an image.
+ANGLE_KEYS = ("angles_deg", "theta_deg", "tilt_deg", "angles", "theta", "tilts")
 _MATRIX_BYTES = 512 * 2**20
 
 
@@ -145,6 +145,15 @@ def pose_scan(choice: PhysicsChoice, measurement: Measurement, given: dict[str, 
     )
 
 
+def rows_of(scan: Tomograph, measurement: Measurement, given: dict[str, Any]) -> int | None:
+    """Return how many slices a scan holds; None for a single sinogram."""
+    values, spread = _chosen_frame(measurement), _angles(scan, measurement, given)
+    layout = ct.find_layout(values, None if isinstance(spread, float) else len(spread), scan.order)
+    if values.ndim == 2:
+        return None
+    return int(values.shape[1 if layout.order == "projections" else 0])
+
+
 def _builder(geometry: Geometry) -> Callable[[], Physics]:
     return geometry.build
 
@@ -189,7 +198,7 @@ def _angles(scan: Tomograph, measurement: Measurement, given: dict[str, Any]) ->
     return next(
         (
             np.asarray(measurement.metadata[name], dtype=np.float64).ravel()
-            for name in _ANGLES
+            for name in ANGLE_KEYS
             if np.asarray(measurement.metadata.get(name)).ndim == 1
         ),
         float(scan.span),

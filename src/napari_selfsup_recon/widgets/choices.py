@@ -12,6 +12,7 @@ from napari_selfsup_recon.core.options import Options
 from napari_selfsup_recon.methods.registry import METHODS
 from napari_selfsup_recon.physics.psf.microscope import Microscope
 from napari_selfsup_recon.runs.config import NoiseChoice, PhysicsChoice, Task
+from napari_selfsup_recon.runs.instruments import Instrument, Sampling, Tomograph
 
 LayerRef = weakref.ReferenceType[Layer]
 
@@ -64,6 +65,23 @@ class PsfChoice:
 
 
 @dataclass(frozen=True)
+class InstrumentChoice:
+    """What measured, for a reconstruction.
+
+    ``flat``, ``dark`` and ``mask`` are layers; files are named in ``scan`` and ``sampling``;
+    ``keep`` are the steps of the preparation that were undone.
+    """
+
+    kind: Instrument = "parallel-beam"
+    scan: Tomograph = field(default_factory=Tomograph)
+    sampling: Sampling = field(default_factory=Sampling)
+    flat: LayerRef | None = None
+    dark: LayerRef | None = None
+    mask: LayerRef | None = None
+    keep: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class MethodChoice:
     """The method with its options, and the baseline if one is wanted."""
 
@@ -82,6 +100,7 @@ class Intent:
     method: MethodChoice = field(default_factory=MethodChoice)
     noise: NoiseChoice | None = None
     device: str = "auto"
+    instrument: InstrumentChoice = field(default_factory=InstrumentChoice)
 
 
 def default_options(key: str) -> Options:

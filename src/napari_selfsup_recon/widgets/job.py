@@ -29,6 +29,7 @@ from napari_selfsup_recon.widgets.bridge import Source, add_layer, unwrap
 from napari_selfsup_recon.widgets.driver import Failure, Planned, Progress, Valve, drive
 from napari_selfsup_recon.widgets.facts import Facts
 from napari_selfsup_recon.widgets.live import LiveLayer
+from napari_selfsup_recon.widgets.recon_source import good_limits, result_source
 from napari_selfsup_recon.widgets.states import State
 from napari_selfsup_recon.widgets.warm_up import loaded_torch
 
@@ -96,6 +97,8 @@ class Job:
         self.layers: list[Image] = []
         self.preview = preview
         self.source = source
+        self._place = source
+        self._limits: tuple[float, float] | None = None
         self._state = State.PREVIEWING if preview else State.RUNNING
         self._end = State.READY  # unless an event says otherwise, it was ended from outside
         self._viewer = weakref.ref(unwrap(viewer))
@@ -203,7 +206,7 @@ class Job:
         elif isinstance(event, Notice):
             self.facts.notices.append(event)
         elif isinstance(event, Planned):
-            self.plan = event.plan
+            self._take_plan(event.plan)
         elif isinstance(event, Preview):
             self._guarded(self._show_preview, event)
         elif isinstance(event, Result):
@@ -213,6 +216,14 @@ class Job:
         elif isinstance(event, Done):
             self._end = State.DONE
         self.progressed.emit()
+
+    def _take_plan(self, plan: RunPlan) -> None:
+        """Keep the plan; what is reconstructed lies elsewhere than what was measured."""
+        self.plan = plan
+        viewer = self._viewer()
+        if plan.problem is not None and viewer is not None:
+            self._place = result_source(self.source, plan.problem.result, viewer)
+            self._live = LiveLayer(self._viewer, self._place, self._valve.control)
 
     def _show_bar(self) -> None:
         if self._bar.total != self.facts.total:
@@ -233,6 +244,14 @@ class Job:
 
     def _show_preview(self, event: Preview) -> None:
         assert self.plan is not None
+        if self.plan.problem is not None:
+            entry, _ = self.plan.methods[min(self.facts.part, len(self.plan.methods) - 1)]
+            name = f"{self.source.name} {label_of(entry.key)} (live)"
+            stack = self._place.measurement.spatial_ndim > 2
+            corner = (self.plan.problem.slices // 2, 0, 0) if stack else (0, 0)
+            self._live.show(event.image, name, corner)
+            self._same_contrast(self._live.layer, event.image)
+            return
         frames = list(self.plan.measurement.leading_indices())
         entry, _ = self.plan.methods[
             min(self.facts.part // len(frames), len(self.plan.methods) - 1)
@@ -255,13 +274,22 @@ class Job:
         facts = event.provenance.as_dict() | {"preview": self.preview}
         layer = add_layer(
             viewer,
-            self.source,
+            self._place,
             event.measurement.data,
             name,
             offset=self._offset(),
             provenance=facts,
         )
+        if self.plan is not None and self.plan.problem is not None:
+            self._same_contrast(layer, event.measurement.data)
         self.layers.append(layer)
+
+    def _same_contrast(self, layer: Image | None, values: Any) -> None:
+        """Show all results of the run alike: with the contrast that suits the first."""
+        self._limits = self._limits or good_limits(values)
+        if layer is not None and tuple(layer.contrast_limits) != self._limits:
+            layer.contrast_limits_range = _wide_enough(layer.contrast_limits_range, self._limits)
+            layer.contrast_limits = self._limits
 
     def _on_error(self, error: Exception) -> None:
         """Take what even the driver did not catch."""
@@ -285,6 +313,10 @@ class Job:
     def _go(self, state: State) -> None:
         self._state = state
         self.changed.emit(state)
+
+
+def _wide_enough(limits: tuple[float, float], wanted: tuple[float, float]) -> tuple[float, float]:
+    return min(limits[0], wanted[0]), max(limits[1], wanted[1])
 
 
 def _is_preview_of(layer: Any, key: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,11 +12,20 @@ from napari.layers import Layer
 from napari_selfsup_recon.core.errors import InputError
 from napari_selfsup_recon.core.measurement import Measurement
 from napari_selfsup_recon.core.options import Options
+from napari_selfsup_recon.runs._scan import rows_of
 from napari_selfsup_recon.runs.config import PhysicsChoice, Region, RunConfig
+from napari_selfsup_recon.runs.instruments import SCANS, Tomograph
 from napari_selfsup_recon.runs.plan import RunPlan, resolve
 from napari_selfsup_recon.widgets.bridge import Source, source_of, unwrap
-from napari_selfsup_recon.widgets.choices import Intent, Part, PsfChoice, PsfKind
+from napari_selfsup_recon.widgets.choices import (
+    InstrumentChoice,
+    Intent,
+    Part,
+    PsfChoice,
+    PsfKind,
+)
 from napari_selfsup_recon.widgets.preferences import preview_interval
+from napari_selfsup_recon.widgets.recon_source import recon_source, values_of
 
 BOX = {2: (256, 256), 3: (64, 128, 128)}
 TRY = {2: (160, 160), 3: (32, 64, 64)}
@@ -32,10 +41,11 @@ class Request:
     source: Source
     config: RunConfig
     psf: Measurement | None = None
+    given: dict[str, Any] = field(default_factory=dict)
 
     def resolve(self) -> RunPlan:
         """Check everything and return the plan; see :func:`napari_selfsup_recon.runs.resolve`."""
-        return resolve(self.config, self.source.measurement, psf=self.psf)
+        return resolve(self.config, self.source.measurement, psf=self.psf, given=self.given)
 
 
 def make_request(intent: Intent, viewer: Any, *, attempt: bool = False) -> Request:
@@ -56,6 +66,8 @@ def make_request(intent: Intent, viewer: Any, *, attempt: bool = False) -> Reque
         If there is no image, or it cannot be used.
     """
     layer = _layer(intent.data.layer, "There is no image to work on.", "Open an image.")
+    if intent.data.task == "reconstruct":
+        return _reconstruction(layer, intent, viewer, attempt)
     source = part_of(layer, viewer, intent, attempt=attempt)
     shape = source.measurement.spatial_shape
     region: Region | None = None
@@ -82,6 +94,60 @@ def make_request(intent: Intent, viewer: Any, *, attempt: bool = False) -> Reque
     if intent.data.task == "deconvolve" and intent.psf.kind is PsfKind.LAYER:
         psf = psf_of(intent.psf, source.measurement.spatial_ndim)
     return Request(source, config, psf)
+
+
+def _reconstruction(layer: Layer, intent: Intent, viewer: Any, attempt: bool) -> Request:
+    choice, method = intent.instrument, intent.method
+    source = recon_source(layer, choice.kind, index=view_index(layer, viewer))
+    physics = instrument_of(choice)
+    if attempt and choice.kind in SCANS:
+        physics = physics.model_copy(update={"scan": one_slice(choice, source.measurement)})
+    config = RunConfig(
+        task="reconstruct",
+        method=method.key,
+        options=_values(method.options, intent.device, attempt=attempt),
+        baseline=method.baseline,
+        baseline_options=(
+            _values(method.baseline_options, intent.device)
+            if method.baseline is not None and method.baseline_options is not None
+            else {}
+        ),
+        physics=physics,
+        noise=intent.noise,
+        preview_every=_TRY_EVERY if attempt else preview_interval(),
+    )
+    return Request(source, config, given=given_of(choice))
+
+
+def instrument_of(choice: InstrumentChoice) -> PhysicsChoice:
+    """Return the physics part of a reconstruction."""
+    scans = choice.kind in SCANS
+    sampling = choice.sampling
+    if choice.mask is not None and choice.mask() is not None:
+        sampling = sampling.model_copy(update={"mask": "array"})
+    return PhysicsChoice(
+        instrument=choice.kind,
+        scan=choice.scan if scans else None,
+        sampling=None if scans else sampling,
+        keep=choice.keep if scans else (),
+    )
+
+
+def given_of(choice: InstrumentChoice) -> dict[str, Any]:
+    """Return the values of the layers that belong to the instrument."""
+    names = ("flat", "dark") if choice.kind in SCANS else ("mask",)
+    found = {name: values_of(getattr(choice, name)) for name in names}
+    return {name: values for name, values in found.items() if values is not None}
+
+
+def one_slice(choice: InstrumentChoice, measurement: Measurement, most: int = 1) -> Tomograph:
+    """Return the scan with only its middle slices, for what shall be quick."""
+    rows = rows_of(choice.scan, measurement, {})
+    if rows is None:
+        return choice.scan
+    first, last = choice.scan.slices or (0, rows)
+    start = max(0, min((first + last) // 2 - most // 2, rows - most))
+    return choice.scan.model_copy(update={"slices": (start, min(start + most, rows))})
 
 
 def part_of(layer: Layer, viewer: Any, intent: Intent, *, attempt: bool = False) -> Source:

@@ -1,0 +1,142 @@
+"""Layers that hold projections, k-space or images with missing pixels, and where results go."""
+
+from __future__ import annotations
+
+import weakref
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from napari.layers import Image, Labels, Layer
+
+from napari_selfsup_recon.core.errors import InputError
+from napari_selfsup_recon.core.measurement import Measurement
+from napari_selfsup_recon.core.units import canonical_unit
+from napari_selfsup_recon.io.kspace import complex_measurement
+from napari_selfsup_recon.runs._scan import ANGLE_KEYS
+from napari_selfsup_recon.runs.instruments import Instrument
+from napari_selfsup_recon.widgets.bridge import Source, check_layer, guess_axes, source_of, unwrap
+
+_DARKEST, _BRIGHTEST = 0.01, 0.998
+
+
+def recon_source(
+    layer: Layer, instrument: Instrument, *, index: tuple[int, ...] | None = None
+) -> Source:
+    """Return a layer as what is reconstructed; nothing is read or copied of real values.
+
+    Parameters
+    ----------
+    layer
+        Image layer; complex where it is k-space. Angles in its metadata come along.
+    instrument
+        What it was measured with.
+    index
+        Voxel in view; of more axes than are reconstructed together the first are held there.
+
+    Raises
+    ------
+    InputError
+        If the layer cannot be such a measurement.
+    """
+    layer = unwrap(layer)
+    check_layer(layer)
+    data = layer.data[0] if layer.multiscale else layer.data
+    if np.iscomplexobj(data):
+        return _of_kspace(layer, data, instrument)
+    axes = guess_axes(layer)
+    if instrument == "mri" and layer.ndim in (3, 4) and data.shape[0] == 2:
+        axes = ("c", *("z", "y", "x")[-(layer.ndim - 1) :])  # real and imaginary part
+        return source_of(layer, axes=axes)
+    extra = max(0, layer.ndim - 3)
+    fixed = {axis: index[axis] if index else 0 for axis in range(extra)}
+    axes = axes if extra else ("z", "y", "x")[-layer.ndim :]
+    source = source_of(layer, axes=axes, fixed=fixed)
+    angles = {key: layer.metadata[key] for key in ANGLE_KEYS if key in layer.metadata}
+    if not angles:
+        return source
+    return replace(source, measurement=replace(source.measurement, metadata=angles))
+
+
+def result_source(source: Source, result: Measurement, viewer: Any) -> Source:
+    """Return where a result goes whose pixels are not those of what it was made from.
+
+    Parameters
+    ----------
+    source
+        What it was made from.
+    result
+        Its facts; see :class:`~napari_selfsup_recon.runs.problem.Problem`.
+    viewer
+        Whose layers it joins: lengths are written in their unit, lest scale bars vanish.
+    """
+    ndim = len(result.shape)
+    linear = np.eye(ndim)
+    return Source(
+        measurement=result,
+        layer=source.layer,
+        fixed=(None,) * ndim,
+        spatial={
+            "scale": np.array(result.scale),
+            "translate": np.array(result.translate),
+            "rotate": linear,
+            "shear": np.zeros(ndim * (ndim - 1) // 2),
+            "affine": np.eye(ndim + 1),
+            "units": result.units,
+            "axis_labels": result.axes,
+        },
+        display={"colormap": source.display["colormap"], "gamma": 1.0},
+    )
+
+
+def good_limits(values: Any) -> tuple[float, float]:
+    """Return contrast limits that pass over the few darkest and brightest pixels."""
+    known = np.asarray(values)[np.isfinite(values)]
+    if known.size == 0:
+        return 0.0, 1.0
+    low, high = np.quantile(known[:: max(1, known.size // 10**6)], (_DARKEST, _BRIGHTEST))
+    return float(low), float(high) if high > low else float(low) + 1.0
+
+
+def values_of(reference: weakref.ReferenceType[Layer] | None) -> Any:
+    """Return the values of a layer that was chosen for a mask or a field; None where none is."""
+    layer = reference() if reference is not None else None
+    if layer is None:
+        return None
+    if not isinstance(layer, Image | Labels):
+        raise InputError(f"{layer.name!r} is no image.", hint="Choose an image or labels layer.")
+    return layer.data[0] if layer.multiscale else layer.data
+
+
+def _of_kspace(layer: Layer, data: Any, instrument: Instrument) -> Source:
+    if instrument != "mri":
+        raise InputError(
+            f"{layer.name!r} holds complex values.", hint="Choose MRI if they are k-space."
+        )
+    if layer.ndim not in (2, 3):
+        raise InputError(
+            f"{layer.name!r} has {layer.ndim} axes; k-space has two, or three with slices.",
+            hint="Choose one time point or coil first.",
+        )
+    plain = _without_values(layer)
+    measurement = complex_measurement(
+        data,
+        name=layer.name,
+        axes=("z", "y", "x")[-layer.ndim :],
+        scale=tuple(float(abs(s)) for s in layer.scale),
+        units=tuple(canonical_unit(unit) for unit in layer.units),
+    )
+    return replace(plain, measurement=measurement)
+
+
+def _without_values(layer: Layer) -> Source:
+    """Return the facts of a complex layer, of which a measurement cannot be made."""
+    ndim = layer.ndim
+    stand_in = Measurement(np.broadcast_to(np.float32(0), layer.data.shape), name=layer.name)
+    return Source(
+        measurement=stand_in,
+        layer=weakref.ref(layer),
+        fixed=(None,) * ndim,
+        spatial={},
+        display={"colormap": layer.colormap.name},
+    )
