@@ -19,7 +19,7 @@ from napari_selfsup_recon.core.random import torch_generator
 from napari_selfsup_recon.methods._recon._network import Reconstructor, Units
 from napari_selfsup_recon.methods._recon._problem import Problem
 from napari_selfsup_recon.methods._recon._trainee import ReconstructionTrainee
-from napari_selfsup_recon.methods._recon.options import ReconstructionOptions
+from napari_selfsup_recon.methods._recon.options import NetworkOptions
 from napari_selfsup_recon.methods.base import LearnedMethod, as_tensor
 from napari_selfsup_recon.networks.unet import pooling_factors
 from napari_selfsup_recon.physics.base import Physics
@@ -27,7 +27,7 @@ from napari_selfsup_recon.physics.noise import Noise
 from napari_selfsup_recon.training.device import laid_out, memory_guard, pick_device
 from napari_selfsup_recon.training.loop import Loop, LoopSettings
 
-_WIDTHS = {"unrolled": (1, 2, 4), "unet": (2, 4, 8, 8)}
+_WIDTHS = {"unrolled": (1, 2, 4), "unet": (2, 4, 8, 16)}
 
 
 class ReconstructionMethod(LearnedMethod):
@@ -51,12 +51,12 @@ class ReconstructionMethod(LearnedMethod):
         Steps that made the weights that are used.
     """
 
-    options: ReconstructionOptions
+    options: NetworkOptions
 
     def __init__(
         self,
         physics: Physics,
-        options: ReconstructionOptions | None = None,
+        options: NetworkOptions | None = None,
         *,
         noise: Noise | None = None,
     ) -> None:
@@ -145,7 +145,7 @@ class ReconstructionMethod(LearnedMethod):
     ) -> Self:
         """Rebuild a trained method."""
         assert isinstance(options, cls.options_type)
-        assert isinstance(options, ReconstructionOptions)
+        assert isinstance(options, NetworkOptions)
         method = cls(physics, options)
         others = ("scores", "best_step")
         method._facts = {key: value for key, value in facts.items() if key not in others}

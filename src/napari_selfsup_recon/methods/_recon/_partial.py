@@ -12,10 +12,12 @@ from torch import Tensor
 from napari_selfsup_recon.core.random import numpy_generator
 from napari_selfsup_recon.losses.consistency import weighted_mean
 from napari_selfsup_recon.physics.base import Physics
+from napari_selfsup_recon.physics.mri import MRI
 from napari_selfsup_recon.physics.neighbours import fill
 from napari_selfsup_recon.physics.noise import Noise
 
 _FEWEST_VIEWS = 8
+_MIDDLE = 32  # part of the lines of k-space, on either side of the middle one
 
 
 @dataclass(frozen=True)
@@ -138,6 +140,63 @@ def _between_views(y: Tensor, keep: Tensor) -> Tensor:
     share = torch.from_numpy(part).to(y)[:, None]
     low, high = (y.index_select(-2, torch.from_numpy(i).to(y.device)) for i in (first, last))
     return low * (1 - share) + high * share
+
+
+def hide(physics: Physics, hidden: Tensor) -> Partial:
+    """Return the instrument without some more entries, given as ones."""
+    if isinstance(physics, Partial):
+        return Partial(physics.inner, physics.keep * (1 - hidden))
+    return Partial(physics, 1 - hidden)
+
+
+def draw_split(physics: Physics, like: Tensor, share: float, generator: torch.Generator) -> Tensor:
+    """Return which entries to hide, as ones, ``(1, 1, *measurement_shape)``.
+
+    Whole projections of a sinogram, whole lines of k-space (but of its middle none), single
+    entries else.
+
+    Parameters
+    ----------
+    physics
+        The instrument.
+    like
+        A measurement ``(batch, channel, *measurement_shape)``.
+    share
+        Of the entries.
+    generator
+        Random generator on the CPU.
+    """
+    whole = physics.inner if isinstance(physics, Partial) else physics
+    shape = whole.measurement_shape
+    hidden = torch.zeros(shape)
+    if has_views(whole) and shape[0] >= _FEWEST_VIEWS:
+        count = max(1, round(share * shape[0]))
+        hidden[torch.randperm(shape[0], generator=generator)[:count]] = 1
+    elif isinstance(whole, MRI):
+        hidden = _lines(whole, share, generator).expand(shape).clone()
+    else:
+        hidden = (torch.rand(shape, generator=generator) < share).to(hidden)
+    hidden = hidden[None, None].to(like)
+    observed = physics.observed(like)
+    return hidden if observed is None else hidden * observed
+
+
+def _lines(physics: MRI, share: float, generator: torch.Generator) -> Tensor:
+    """Return hidden lines across the axis of k-space that is undersampled, or single samples."""
+    mask = torch.from_numpy(physics.mask).reshape(-1, *physics.image_shape)
+    shape = list(physics.image_shape)
+    for axis in range(len(shape)):
+        first = mask.narrow(1 + axis, 0, 1)
+        if bool((mask == first).all()):  # sampled all along this axis
+            shape[axis] = 1
+    drawn = (torch.rand(shape, generator=generator) < share).float()
+    # All frequencies that are low along each undersampled axis.
+    middle = []
+    for n in shape:
+        reach = max(1, n // _MIDDLE)
+        middle.append(slice(None) if n == 1 else slice(n // 2 - reach, n // 2 + reach))
+    drawn[tuple(middle)] = 0
+    return drawn
 
 
 def draw_entries(physics: Physics, like: Tensor, share: float, seed: int) -> tuple[Tensor, Tensor]:

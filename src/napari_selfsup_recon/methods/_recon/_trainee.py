@@ -14,7 +14,7 @@ from napari_selfsup_recon.core.random import torch_generator
 from napari_selfsup_recon.losses.consistency import consistency
 from napari_selfsup_recon.methods._recon._network import Reconstructor
 from napari_selfsup_recon.methods._recon._problem import Part, Problem
-from napari_selfsup_recon.methods._recon.options import ReconstructionOptions
+from napari_selfsup_recon.methods._recon.options import NetworkOptions
 from napari_selfsup_recon.training.micro import MicroBatch
 from napari_selfsup_recon.training.schedule import warm_cosine
 from napari_selfsup_recon.training.trainee import Trainee, Work
@@ -48,7 +48,7 @@ class ReconstructionTrainee(Trainee):
     def __init__(
         self,
         problem: Problem,
-        options: ReconstructionOptions,
+        options: NetworkOptions,
         *,
         build: Callable[[int], nn.Module],
         passes: int,
@@ -56,11 +56,12 @@ class ReconstructionTrainee(Trainee):
         self.problem = problem
         self.options = options
         self._build = build
-        rounds = options.iterations if options.network == "unrolled" else 1
-        voxels = prod(problem.whole.image_shape) * passes * rounds
+        rounds = options.iterations if options.network == "unrolled" else 4
+        # The measure of a piece is one pass of a network of width 32.
+        work = prod(problem.whole.image_shape) * passes * rounds * options.width // 32
         size = min(options.batch, len(problem.train))
         self.batch = size
-        self.micro = MicroBatch(size, voxels, problem.y.device, options.micro_batch)
+        self.micro = MicroBatch(size, max(1, work), problem.y.device, options.micro_batch)
 
     @abstractmethod
     def loss(

@@ -8,7 +8,7 @@ from napari_selfsup_recon.core.options import option
 from napari_selfsup_recon.training.options import TrainingOptions
 
 
-class ReconstructionOptions(TrainingOptions):
+class NetworkOptions(TrainingOptions):
     """How a reconstruction network looks and learns."""
 
     steps: int = option(

@@ -10,6 +10,7 @@ from torch import Tensor
 from napari_selfsup_recon.losses.consistency import consistency
 from napari_selfsup_recon.losses.equivariance import equivariance
 from napari_selfsup_recon.methods._recon._network import Reconstructor
+from napari_selfsup_recon.methods._recon._partial import draw_split, hide
 from napari_selfsup_recon.methods._recon._problem import Part
 from napari_selfsup_recon.methods._recon._trainee import ReconstructionTrainee
 from napari_selfsup_recon.methods.ei.options import EIOptions
@@ -34,27 +35,57 @@ class EITrainee(ReconstructionTrainee):
     def loss(
         self, model: Reconstructor, part: Part, generator: torch.Generator, *, scoring: bool
     ) -> Tensor:
-        """Return the loss of some measurements."""
-        units, physics = self.problem.units, part.physics
-        x = model(part.y, physics)
-        expected = physics.A(x * units.image)
-        weight = physics.observed(part.y)
-        agreement = consistency(expected, part.y, weight=weight) / units.measured**2
-        return agreement + self.options.alpha * self._equivariance(model, x, physics, generator)
+        """Return the loss of some measurements; the score asks for hidden entries alone."""
+        if not self.options.split:
+            x = model(part.y, part.physics)
+            agreement = self._agreement(model, part, x, generator)
+        else:
+            hidden = draw_split(part.physics, part.y, self.options.split, generator)
+            x = model(part.y * (1 - hidden), hide(part.physics, hidden))
+            agreement = self._missed_by(x, part, hidden)
+            if scoring:
+                return agreement
+            agreement = agreement + self._kept(x, part, hidden)
+        return agreement + self._equivariance(model, x, part.physics, generator)
+
+    def _agreement(
+        self, model: Reconstructor, part: Part, x: Tensor, generator: torch.Generator
+    ) -> Tensor:
+        """Return how well an image agrees with the measurement it was made from."""
+        weight = part.physics.observed(part.y)
+        return self._misfit(x, part, weight)
+
+    def _missed_by(self, x: Tensor, part: Part, hidden: Tensor) -> Tensor:
+        """Return the error of what was hidden."""
+        return self._misfit(x, part, hidden)
+
+    def _kept(self, x: Tensor, part: Part, hidden: Tensor) -> Tensor:
+        """Return the error of what was shown."""
+        observed = part.physics.observed(part.y)
+        return self._misfit(x, part, 1 - hidden if observed is None else observed - hidden)
+
+    def _misfit(self, x: Tensor, part: Part, weight: Tensor | None) -> Tensor:
+        units = self.problem.units
+        expected = part.physics.A(x * units.image)
+        return consistency(expected, part.y, weight=weight) / units.measured**2
 
     def _equivariance(
         self, model: Reconstructor, x: Tensor, physics: Physics, generator: torch.Generator
     ) -> Tensor:
+        """Return the second term, with its weight."""
+        if not self.options.alpha:
+            return x.new_zeros(())
         shape = x.shape[2:]
         action = self.transform.draw(shape, generator)
-        return equivariance(
+        found = equivariance(
             x,
             action,
             lambda moved: self._measure(physics, moved, generator),
             lambda y: model(y, physics),
             weight=action.valid(shape, like=x),
             stop_gradient=self.options.stop_gradient,
-        ).loss
+        )
+        return self.options.alpha * found.loss
 
     def _measure(self, physics: Physics, x: Tensor, generator: torch.Generator) -> Tensor:
         """Return the measurement of an image that was made up."""

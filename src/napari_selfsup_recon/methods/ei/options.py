@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Literal
 
 from napari_selfsup_recon.core.options import option
-from napari_selfsup_recon.methods._recon.options import ReconstructionOptions
+from napari_selfsup_recon.methods._recon.options import NetworkOptions
 
 
-class EIOptions(ReconstructionOptions):
+class EIOptions(NetworkOptions):
     """How EI learns. The defaults serve most instruments."""
 
     transform: Literal["auto", "rotate", "shift", "reflect", "scale", "shift+rotate"] = option(
@@ -20,12 +20,22 @@ class EIOptions(ReconstructionOptions):
     )
     alpha: float = option(
         1.0,
-        gt=0,
+        ge=0,
         le=1e6,
         title="Equivariance",
         advanced=True,
         description="Weight of the equivariance against the agreement with the measurement; both "
-        "are in units of the image, whatever the units of the data.",
+        "are in units of the image, whatever the units of the data. 0 leaves it out.",
+    )
+    split: float = option(
+        0.25,
+        ge=0,
+        le=0.8,
+        title="Split",
+        advanced=True,
+        description="Share of the projections (or samples) that is hidden from the network at each "
+        "step and asked for: what it infers is tried on something real. 0 hides nothing, as "
+        "published.",
     )
     stop_gradient: Literal["none", "target", "both"] = option(
         "none",

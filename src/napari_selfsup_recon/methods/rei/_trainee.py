@@ -31,17 +31,16 @@ class REITrainee(EITrainee):
         super().__init__(*args, passes=3, **kwargs)
         self.noise = noise
 
-    def loss(
-        self, model: Reconstructor, part: Part, generator: torch.Generator, *, scoring: bool
+    def _agreement(
+        self, model: Reconstructor, part: Part, x: Tensor, generator: torch.Generator
     ) -> Tensor:
-        """Return the loss of some measurements."""
+        """Return Stein's estimate of the error against the clean measurement."""
         units, physics = self.problem.units, part.physics
 
         def predict(y: Tensor) -> Tensor:
             clean: Tensor = physics.A(model(y, physics) * units.image)
             return clean
 
-        x = model(part.y, physics)
         risk = sure(
             part.y,
             predict,
@@ -50,8 +49,11 @@ class REITrainee(EITrainee):
             weight=physics.observed(part.y),
             prediction=physics.A(x * units.image),
         )
-        robust = self._equivariance(model, x, physics, generator)
-        return risk / units.measured**2 + self.options.alpha * robust
+        return risk / units.measured**2
+
+    def _kept(self, x: Tensor, part: Part, hidden: Tensor) -> Tensor:
+        """Return nothing: the network saw the noise of what was shown."""
+        return x.new_zeros(())
 
     def on_device(self, generator: torch.Generator) -> torch.Generator:
         """Return a generator on the device of the data, seeded by ``generator``."""
