@@ -17,6 +17,7 @@ from napari_selfsup_recon.core.events import Event, Stage, Step
 from napari_selfsup_recon.core.indexing import spatial
 from napari_selfsup_recon.core.random import torch_generator
 from napari_selfsup_recon.inference.tiles import tiles
+from napari_selfsup_recon.methods.total_variation._choice import MORE, best_weight
 from napari_selfsup_recon.methods.total_variation._data import Data
 from napari_selfsup_recon.methods.total_variation._measured import Measured
 from napari_selfsup_recon.methods.total_variation._solver import operator_norm
@@ -231,7 +232,17 @@ class Starter:
         if 0 < (between := _lowest(scores)) < 1:
             scores[between] = yield from score_at(between)
         best = min(scores, key=scores.__getitem__)
+        if not best:
+            return
+        yield from score_at(best)
         self._limits = low + best * (dark - low), self._limits[1]
+
+        # What positivity holds down need not be smoothed as much.
+        def score_of(weight: float) -> Generator[Event, None, float]:
+            yield from chooser._settle(work, weight)
+            return work.data.score(work.expected)
+
+        self.weight = MORE * (yield from best_weight(score_of, self.weight / MORE))
 
     @staticmethod
     def _quietly(events: Iterator[Event]) -> Iterator[Event]:
