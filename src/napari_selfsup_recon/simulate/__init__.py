@@ -13,6 +13,12 @@ from napari_selfsup_recon.simulate.published import (
 )
 from napari_selfsup_recon.simulate.samples import SAMPLE_NAMES, Sample, sample
 from napari_selfsup_recon.simulate.scenes import beads_3d, cells_2d, nuclei_3d
+from napari_selfsup_recon.simulate.structured import (
+    charge_noise,
+    correlated_noise,
+    film_noise,
+    streak_noise,
+)
 
 __all__ = [
     "SAMPLE_NAMES",
@@ -20,8 +26,11 @@ __all__ = [
     "Sample",
     "beads_3d",
     "cells_2d",
+    "charge_noise",
+    "correlated_noise",
     "defocus_psf",
     "degrade",
+    "film_noise",
     "lucy_richardson_mirror",
     "lucy_richardson_mirror_at",
     "nuclei_3d",
@@ -30,4 +39,5 @@ __all__ = [
     "published_psf_3d",
     "rescale",
     "sample",
+    "streak_noise",
 ]
