@@ -10,6 +10,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QRadioButton, QWidget
 
 from napari_selfsup_recon.core.errors import InputError
+from napari_selfsup_recon.runs.config import Task
 from napari_selfsup_recon.widgets._editors import guard_wheel
 from napari_selfsup_recon.widgets._humanize import shape
 from napari_selfsup_recon.widgets.bridge import (
@@ -48,8 +49,10 @@ class DataCard(Card):
         self.voxel = VoxelEditor()
         self.sharpen = QRadioButton("&Sharpen")
         self.denoise = QRadioButton("&Denoise")
+        self.reconstruct = QRadioButton("Re&construct")
         describe(self.sharpen, *TEXTS["sharpen"])
         describe(self.denoise, *TEXTS["denoise"])
+        describe(self.reconstruct, *TEXTS["reconstruct"])
         self.sharpen.setChecked(True)
         self.part = QComboBox()
         guard_wheel(self.part)
@@ -59,7 +62,7 @@ class DataCard(Card):
         form.addRow("", self._facts)
         form.addRow(form_label("Axes", self.axes), self.axes)
         form.addRow(form_label("Voxel size", self.voxel), self.voxel)
-        tasks = row(self.sharpen, self.denoise, stretch=True)
+        tasks = row(self.sharpen, self.denoise, self.reconstruct, stretch=True)
         form.addRow(form_label("Task", self.sharpen), tasks)
         form.addRow(form_label("Part", self.part), self.part)
         self.body.addLayout(form)
@@ -67,7 +70,8 @@ class DataCard(Card):
         self.image.chosen.connect(self._on_layer)
         self.axes.activated.connect(self._on_axes)
         self.voxel.committed.connect(self._on_voxel_size)
-        self.sharpen.toggled.connect(lambda _: self.valueChanged.emit())
+        for task in (self.sharpen, self.denoise, self.reconstruct):
+            task.toggled.connect(self._on_task)
         self.part.activated.connect(lambda _: self.valueChanged.emit())
         self._on_layer()
 
@@ -77,7 +81,7 @@ class DataCard(Card):
         return DataChoice(
             layer=None if layer is None else weakref.ref(layer),
             axes=tuple(self.axes.currentData() or ()),
-            task="deconvolve" if self.sharpen.isChecked() else "denoise",
+            task=self.task,
             part=self.part.currentData() or Part.WHOLE,
         )
 
@@ -91,12 +95,25 @@ class DataCard(Card):
         if index >= 0:
             self.axes.setCurrentIndex(index)
             self._describe()
-        (self.sharpen if choice.task == "deconvolve" else self.denoise).setChecked(True)
+        buttons = {"deconvolve": self.sharpen, "reconstruct": self.reconstruct}
+        buttons.get(choice.task, self.denoise).setChecked(True)
         self._choose_part(choice.part)
+
+    @property
+    def task(self) -> Task:
+        """What is to be done."""
+        if self.reconstruct.isChecked():
+            return "reconstruct"
+        return "deconvolve" if self.sharpen.isChecked() else "denoise"
 
     def reset_choices(self, event: Any = None) -> None:
         """Follow the layer list."""
         self.image.refresh()
+
+    def _on_task(self, chosen: bool) -> None:
+        if chosen:  # of the two that change, one speaks
+            self._describe()
+            self.valueChanged.emit()
 
     def _on_layer(self) -> None:
         self._refresh()
@@ -119,9 +136,10 @@ class DataCard(Card):
                 source = source_of(layer, axes=self.axes.currentData())
             except InputError:
                 source = None
-        for widget in (self.voxel, self.part):
-            self._form.setRowVisible(widget, source is not None)
-        self._form.setRowVisible(self.axes, source is not None and self.axes.count() > 1)
+        image = self.task != "reconstruct"  # parts and axes of a scan are the physics card's
+        self._form.setRowVisible(self.voxel, source is not None)
+        self._form.setRowVisible(self.part, source is not None and image)
+        self._form.setRowVisible(self.axes, source is not None and image and self.axes.count() > 1)
         if source is None:
             self._facts.setText("" if layer is None else "This layer cannot be used.")
             self._form.setRowVisible(self._facts, layer is not None)

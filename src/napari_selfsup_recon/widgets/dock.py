@@ -95,14 +95,16 @@ class ReconWidget(QWidget):
             method=self.method.value(),
             noise=self.physics.noise.value(),
             device=self.run_card.device.currentText().strip() or "auto",
+            instrument=self.physics.instrument.value(),
         )
 
     def setValue(self, intent: Intent) -> None:
         """Show ``intent``; layers that are gone are passed over."""
         self.data.setValue(intent.data)
         self.physics.setValue(intent.psf)
+        self.physics.instrument.setValue(intent.instrument)
         self.physics.noise.setValue(intent.noise)
-        self.method.set_task(intent.data.task)
+        self.method.set_task(intent.data.task, intent.instrument.kind)
         self.method.setValue(intent.method)
         self.run_card.device.setCurrentText(intent.device)
 
@@ -131,7 +133,7 @@ class ReconWidget(QWidget):
     def refresh(self) -> None:
         """Read all cards anew: what is wrong, what the PSF is, what the run needs."""
         choice = self.data.value()
-        self.method.set_task(choice.task)
+        self.method.set_task(choice.task, self.physics.instrument.kind.currentData())
         request = None
         layer = choice.layer() if choice.layer is not None else None
         self._blocked = ""
@@ -142,9 +144,10 @@ class ReconWidget(QWidget):
         except ReconError as error:
             self._blocked = str(error)
         measurement = request.source.measurement if request is not None else None
-        self.physics.refresh(choice.task, measurement, getattr(layer, "metadata", None))
+        metadata = getattr(layer, "metadata", None)
+        self.physics.refresh(choice.task, measurement, metadata, request)
         self.physics.show_noise(self._scene(request))
-        if choice.task == "deconvolve" and not self._blocked:
+        if choice.task != "denoise" and not self._blocked:
             self._blocked = self.physics.problem
         self._show_needs(request)
         self.compare.refresh()

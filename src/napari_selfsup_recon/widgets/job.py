@@ -248,8 +248,8 @@ class Job:
             entry, _ = self.plan.methods[min(self.facts.part, len(self.plan.methods) - 1)]
             name = f"{self.source.name} {label_of(entry.key)} (live)"
             stack = self._place.measurement.spatial_ndim > 2
-            corner = (self.plan.problem.slices // 2, 0, 0) if stack else (0, 0)
-            self._live.show(event.image, name, corner)
+            start = (self.plan.problem.slices // 2, 0, 0) if stack else (0, 0)
+            self._live.show(event.image, name, start)
             self._same_contrast(self._live.layer, event.image)
             return
         frames = list(self.plan.measurement.leading_indices())

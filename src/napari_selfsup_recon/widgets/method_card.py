@@ -11,6 +11,8 @@ from napari_selfsup_recon.core.errors import InputError
 from napari_selfsup_recon.core.options import Options
 from napari_selfsup_recon.core.registry import Entry
 from napari_selfsup_recon.methods.registry import METHODS
+from napari_selfsup_recon.runs.instruments import SCANS, Instrument
+from napari_selfsup_recon.runs.suits import suited
 from napari_selfsup_recon.widgets._editors import guard_wheel
 from napari_selfsup_recon.widgets.choices import MethodChoice
 from napari_selfsup_recon.widgets.options_form import OptionsForm
@@ -34,6 +36,7 @@ class MethodCard(Card):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("3  Method", parent)
         self._task = ""
+        self._instrument: Instrument = "blur"
         self._wanted: dict[str, bool] = {}  # whether a task begins with a baseline
         self._kept: dict[str, Options] = {}
         self._form: OptionsForm | None = None
@@ -101,17 +104,23 @@ class MethodCard(Card):
         self._form_key = self._baseline_key = ""
         self._build()
 
-    def set_task(self, task: str) -> None:
-        """Offer the methods that serve ``task``."""
-        if task == self._task:
+    def set_task(self, task: str, instrument: Instrument = "blur") -> None:
+        """Offer the methods that serve ``task``, and what ``instrument`` measures."""
+        rebuild = task == "reconstruct"
+        if task == self._task and (instrument == self._instrument or not rebuild):
             return
         if self._task:
             self._wanted[self._task] = self.baseline.isChecked()
-        self._task = task
+        self._task, self._instrument = task, instrument
         with QSignalBlocker(self.baseline):
-            self.baseline.setChecked(self._wanted.get(task, task == "deconvolve"))
-        _offer(self.method, METHODS.for_task(task))
-        _offer(self.rival, METHODS.for_task(task, learned=False))
+            self.baseline.setChecked(self._wanted.get(task, task != "denoise"))
+        if rebuild:
+            _offer(self.method, suited(instrument), "ei")
+            first = "filtered-back-projection" if instrument in SCANS else "least-squares"
+            _offer(self.rival, suited(instrument, learned=False), first)
+        else:
+            _offer(self.method, METHODS.for_task(task))
+            _offer(self.rival, METHODS.for_task(task, learned=False))
         self._build()
 
     @property
@@ -170,9 +179,11 @@ class MethodCard(Card):
                 self._kept[key] = form.value()
 
 
-def _offer(box: QComboBox, entries: tuple[Entry, ...]) -> None:
+def _offer(box: QComboBox, entries: tuple[Entry, ...], first: str = "") -> None:
     """Fill a box with methods; the one that was chosen stays, if it is among them."""
     before = box.currentData()
+    if before not in [entry.key for entry in entries]:
+        before = first
     with QSignalBlocker(box):
         box.clear()
         for entry in entries:

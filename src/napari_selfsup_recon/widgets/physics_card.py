@@ -18,6 +18,7 @@ from napari_selfsup_recon.runs.config import PhysicsChoice
 from napari_selfsup_recon.widgets._editors import TidyNumberBox, guard_wheel
 from napari_selfsup_recon.widgets.bridge import is_psf
 from napari_selfsup_recon.widgets.choices import PsfChoice, PsfKind
+from napari_selfsup_recon.widgets.instrument_section import InstrumentSection
 from napari_selfsup_recon.widgets.layer_box import LayerBox
 from napari_selfsup_recon.widgets.microscope_form import MicroscopeForm
 from napari_selfsup_recon.widgets.noise_section import NoiseSection, Scene
@@ -25,10 +26,14 @@ from napari_selfsup_recon.widgets.options_form import OptionsForm
 from napari_selfsup_recon.widgets.parts import Card, describe, form_label, form_layout, note, row
 from napari_selfsup_recon.widgets.psf_check import Answer, PsfCheck
 from napari_selfsup_recon.widgets.psf_view import PsfView
+from napari_selfsup_recon.widgets.request import Request
 from napari_selfsup_recon.widgets.texts import TEXTS
 
 # Widths that light microscopes have, in voxels of a well sampled image; only a first guess.
 _LATERAL, _AXIAL = 2.5, 3.0
+
+
+_ELSEWHERE = ("psf", "path", "fwhm", "microscope", "keep", "instrument", "scan", "sampling")
 
 
 class PhysicsCard(Card):
@@ -83,7 +88,8 @@ class PhysicsCard(Card):
         self._file.setLayout(row(self.path, browse))
         self._none = note("Denoising needs nothing to be known of the instrument.")
         self.view = PsfView()
-        self.more = OptionsForm(PhysicsChoice, hidden=("psf", "path", "fwhm", "microscope", "keep"))
+        self.more = OptionsForm(PhysicsChoice, hidden=_ELSEWHERE)
+        self.instrument = InstrumentSection(viewer)
         self.noise = NoiseSection()
         self._form = form_layout()
         self._form.addRow(form_label("PSF", self.kind), self.kind)
@@ -93,7 +99,7 @@ class PhysicsCard(Card):
         self._form.addRow(form_label("File", self._file), self._file)
         self.body.addWidget(self._none)
         self.body.addLayout(self._form)
-        for widget in (self.microscope, self.view, self.more, self.noise):
+        for widget in (self.microscope, self.view, self.more, self.instrument, self.noise):
             self.body.addWidget(widget)
         self._find_psf()
         self.kind.activated.connect(self._on_kind)
@@ -109,6 +115,8 @@ class PhysicsCard(Card):
         self.more.valueChanged.connect(self._on_change)
         self.noise.valueChanged.connect(self._on_change)
         self.check.answered.connect(self._on_answer)
+        self.instrument.valueChanged.connect(self._on_change)
+        self.instrument.checked.connect(self.checked.emit)
 
     def value(self) -> PsfChoice:
         """Return what is chosen.
@@ -152,11 +160,18 @@ class PhysicsCard(Card):
     def reset_choices(self, event: Any = None) -> None:
         """Follow the layer list; take a PSF that is opened, unless a person chose otherwise."""
         self.layer.refresh()
+        self.instrument.reset_choices()
         if self._find_psf():
             self._on_source()
 
-    def refresh(self, task: str, measurement: Measurement | None, metadata: Any = None) -> None:
-        """Check the PSF against the image and show what was found.
+    def refresh(
+        self,
+        task: str,
+        measurement: Measurement | None,
+        metadata: Any = None,
+        request: Request | None = None,
+    ) -> None:
+        """Check the PSF, or the instrument, against the image and show what was found.
 
         Parameters
         ----------
@@ -166,11 +181,15 @@ class PhysicsCard(Card):
             The image, None where there is none.
         metadata
             What its layer knows of the microscope, perhaps.
+        request
+            What would be run, where the task is to reconstruct.
         """
         self.problem = ""
         sharpen = task == "deconvolve"
         kind = self.kind.currentData()
-        self._none.setVisible(not sharpen)
+        rebuild = task == "reconstruct"
+        self._none.setVisible(task == "denoise")
+        self.instrument.setVisible(rebuild)
         self.more.setVisible(sharpen)
         known = measurement is not None
         volume = measurement is not None and measurement.spatial_ndim == 3
@@ -184,6 +203,11 @@ class PhysicsCard(Card):
             self._form.setRowVisible(widget, sharpen and shown)
         self.microscope.setVisible(sharpen and kind is PsfKind.THEORY)
         self.view.setVisible(sharpen and measurement is not None)
+        if rebuild:
+            self.instrument.refresh(request)
+            self.problem = self.instrument.problem
+        else:
+            self.instrument.leave()
         if not sharpen or measurement is None:
             return
         self._guess_widths(measurement)

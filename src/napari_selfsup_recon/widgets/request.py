@@ -101,7 +101,7 @@ def _reconstruction(layer: Layer, intent: Intent, viewer: Any, attempt: bool) ->
     source = recon_source(layer, choice.kind, index=view_index(layer, viewer))
     physics = instrument_of(choice)
     if attempt and choice.kind in SCANS:
-        physics = physics.model_copy(update={"scan": one_slice(choice, source.measurement)})
+        physics = physics.model_copy(update={"scan": one_slice(choice.scan, source.measurement)})
     config = RunConfig(
         task="reconstruct",
         method=method.key,
@@ -140,14 +140,23 @@ def given_of(choice: InstrumentChoice) -> dict[str, Any]:
     return {name: values for name, values in found.items() if values is not None}
 
 
-def one_slice(choice: InstrumentChoice, measurement: Measurement, most: int = 1) -> Tomograph:
+def few_slices(request: Request, most: int = 3) -> RunConfig:
+    """Return the run on no more slices than are needed to know what the measurement is."""
+    config = request.config
+    if config.physics.instrument not in SCANS:
+        return config
+    scan = one_slice(config.physics.scan or Tomograph(), request.source.measurement, most)
+    return config.model_copy(update={"physics": config.physics.model_copy(update={"scan": scan})})
+
+
+def one_slice(scan: Tomograph, measurement: Measurement, most: int = 1) -> Tomograph:
     """Return the scan with only its middle slices, for what shall be quick."""
-    rows = rows_of(choice.scan, measurement, {})
+    rows = rows_of(scan, measurement, {})
     if rows is None:
-        return choice.scan
-    first, last = choice.scan.slices or (0, rows)
+        return scan
+    first, last = scan.slices or (0, rows)
     start = max(0, min((first + last) // 2 - most // 2, rows - most))
-    return choice.scan.model_copy(update={"slices": (start, min(start + most, rows))})
+    return scan.model_copy(update={"slices": (start, min(start + most, rows))})
 
 
 def part_of(layer: Layer, viewer: Any, intent: Intent, *, attempt: bool = False) -> Source:

@@ -27,6 +27,46 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Removes the blur of the instrument, and noise with it (deconvolution). Needs a PSF.",
     ),
     "denoise": ("Denoise", "Removes noise only. Needs nothing but the image."),
+    "reconstruct": (
+        "Reconstruct",
+        "Makes the image from projections (CT), from k-space (MRI), or from some of its pixels.",
+    ),
+    "instrument": ("Instrument", "What measured, and so how the image is to be made."),
+    "angles": (
+        "Angle file",
+        "Text, CSV, tilt or NumPy file with one angle a view. Without one, the angles that the "
+        "layer carries are taken, or the range is spread evenly over the views.",
+    ),
+    "angles browse": ("Choose an angle file", "Opens a file dialog."),
+    "flat": ("Flat field", "Layer of projections without the object: what the light looks like."),
+    "dark": ("Dark field", "Layer of projections without light."),
+    "air": (
+        "Air columns",
+        "Columns of the detector that see no object in any view, where there is no flat field.",
+    ),
+    "mask": (
+        "Mask",
+        "Layer that is other than 0 where something was measured. Without it, a pixel is missing "
+        "where it is NaN or has the value below.",
+    ),
+    "axis": (
+        "Rotation axis",
+        "Column of the detector onto which the rotation axis falls, counted from 0.",
+    ),
+    "axis slider": (
+        "Move the rotation axis",
+        "Moves the axis; with a slice shown, edges are doubled as long as it is wrong.",
+    ),
+    "axis find": ("Find the axis", "Takes the axis that the projections themselves show."),
+    "axis look": (
+        "Show a slice",
+        "Shows the middle slice as a layer that follows the axis while it is moved.",
+    ),
+    "wedge": (
+        "Directions",
+        "One line a view. Red: directions that no view covers (the missing wedge); edges along "
+        "them cannot be seen.",
+    ),
     "part": (
         "Part of the image",
         "What is worked on. Try a box or the slice shown first: it is much quicker.",
