@@ -20,7 +20,17 @@ def consistency(prediction: Tensor, y: Tensor, *, weight: Tensor | None = None) 
         1 where a value was measured and 0 elsewhere (a mask), or the inverse variance of each
         value; broadcast against ``y``. Every entry counts alike without it.
     """
-    return weighted_mean((prediction - y).square(), weight)
+    return weighted_mean(squared_difference(prediction, y, weight), weight)
+
+
+def squared_difference(prediction: Tensor, y: Tensor, weight: Tensor | None) -> Tensor:
+    """Return the squares, 0 where ``weight`` is: what was not measured there may be anything."""
+    difference = prediction - y
+    if weight is not None:
+        counted = weight.to(difference).expand_as(difference) > 0
+        # Before squaring: the derivative of what is not selected must be finite as well.
+        difference = difference.where(counted, difference.new_zeros(()))
+    return difference.square()
 
 
 def weighted_mean(values: Tensor, weight: Tensor | None) -> Tensor:

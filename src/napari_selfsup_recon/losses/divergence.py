@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import sqrt
 from typing import Literal
 
@@ -72,21 +72,25 @@ def directional(
     y: Tensor,
     estimator: Estimator,
     probe: Tensor,
-    cotangent: Tensor,
+    cotangents: Sequence[Tensor],
     *,
     prediction: Tensor,
     derivative: Derivative,
     step: float,
-) -> Tensor:
-    r"""Return :math:`c \cdot J b` for probe b and cotangent c.
+) -> list[Tensor]:
+    r"""Return :math:`c \cdot J b` for a probe b and each cotangent c.
 
     ``"exact"`` is :math:`b \cdot J^T c` by automatic differentiation; ``"finite"`` is
     :math:`c \cdot (h(y + \tau b) - h(y)) / \tau`.
     """
     if derivative == "exact":
-        (back,) = torch.autograd.grad(prediction, y, cotangent, create_graph=True)
-        return (back * probe).sum()
-    return (cotangent * (estimator(y.detach() + step * probe) - prediction)).sum() / step
+        backs = [
+            torch.autograd.grad(prediction, y, c, create_graph=True, retain_graph=True)[0]
+            for c in cotangents
+        ]
+        return [(back * probe).sum() for back in backs]
+    slope = (estimator(y.detach() + step * probe) - prediction) / step
+    return [(c * slope).sum() for c in cotangents]
 
 
 def curvature(

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from napari_selfsup_recon.core.errors import InputError
-from napari_selfsup_recon.losses.consistency import weighted_mean
+from napari_selfsup_recon.losses.consistency import squared_difference, weighted_mean
 from napari_selfsup_recon.losses.divergence import (
     Derivative,
     Estimator,
@@ -81,26 +81,26 @@ def sure(
     gain, sigma, offset = _parameters(noise)
     y, prediction = predicted(y, estimator, prediction, derivative)
     seen = y.detach()
-    variance = gain * (seen - offset) + sigma**2 if gain else torch.full_like(seen, sigma**2)
     full = torch.ones_like(seen) if weight is None else weight.to(seen).expand_as(seen)
-    measured = (full > 0).to(seen)
+    measured = full > 0
+    variance = (gain * (seen - offset) + sigma**2).where(measured, seen.new_zeros(()))
     total = full.sum().clamp_min(torch.finfo(seen.dtype).tiny)
-    seen_step = default_step(seen, full) if step is None else step
+    tau = default_step(seen, full) if step is None else step
 
-    risk = weighted_mean((prediction - seen).square() - variance, weight)
+    risk = weighted_mean(squared_difference(prediction, seen, weight) - variance, weight)
     probe = rademacher(seen, generator) * measured
-    first = directional(
+    (first,) = directional(
         y,
         estimator,
         probe,
-        torch.where(measured > 0, full * variance, measured) * probe,
+        [full * variance * probe],
         prediction=prediction,
         derivative=derivative,
-        step=seen_step,
+        step=tau,
     )
     risk = risk + 2 * first / total
     if second_order and gain and sigma:
-        bend = curvature(seen, estimator, full, prediction, generator, step=seen_step)
+        bend = curvature(seen, estimator, full, prediction, generator, step=tau)
         risk = risk - 2 * gain * sigma**2 * bend / total
     return risk
 
