@@ -85,7 +85,8 @@ def test_the_card_shows_the_scan_and_its_findings(dock):
     assert not section.isHidden()
     assert dock.physics.view.isHidden()
     assert "half a turn" in section._words.text()
-    assert "projections (angle, row, column)" not in section.findings.text  # all is well
+    assert "projections (angle, row, column)" in section.findings.text
+    assert section.scan.editors["span"].isHidden()  # the layer knows its angles
     assert section.axis.box.value() == pytest.approx(22.6, abs=0.3)
     assert section.value().scan.axis == "auto"
     assert section.problem == ""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from napari_selfsup_recon.physics.base import Physics
 
 #: Names under which instruments and this package keep angles with an image.
-ANGLE_KEYS = ("angles_deg", "theta_deg", "tilt_deg", "angles", "theta", "tilts")
+ANGLE_KEYS = frozenset(("angles_deg", "theta_deg", "tilt_deg", "angles", "theta", "tilts"))
 _MATRIX_BYTES = 512 * 2**20
 
 
@@ -198,7 +198,7 @@ def _angles(scan: Tomograph, measurement: Measurement, given: dict[str, Any]) ->
     return next(
         (
             np.asarray(measurement.metadata[name], dtype=np.float64).ravel()
-            for name in ANGLE_KEYS
+            for name in sorted(ANGLE_KEYS)
             if np.asarray(measurement.metadata.get(name)).ndim == 1
         ),
         float(scan.span),

@@ -146,7 +146,10 @@ class DataCard(Card):
             return
         measurement = source.measurement
         self._form.setRowVisible(self._facts, True)
-        self._facts.setText(f"{shape(measurement.axes, measurement.shape)}, {measurement.dtype}")
+        lengths = shape(measurement.axes, measurement.shape)
+        if not image:
+            lengths = " × ".join(map(str, measurement.shape))  # which is the angle is seen later
+        self._facts.setText(f"{lengths}, {measurement.dtype}")
         lead = len(measurement.leading_shape)
         self.voxel.show_size(measurement.spatial_scale, measurement.units[lead:])
         self._offer_parts(measurement.spatial_ndim == 3, lead > 0)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _MARKS = {"ok": "✓", "repaired": "✓", "warning": "⚠"}
 # Findings that say what there is, and not that all was well.
-_SPOKEN = ("origin", "width", "beads", "quality")
+_SPOKEN = ("origin", "width", "beads", "quality", "axis", "layout", "mask", "share")
 # What is done to every PSF, and changes nothing but its unit.
 _ROUTINE = ("sum",)
 

@@ -11,6 +11,7 @@ from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QComboBox, QFileDialog, QLineEdit, QToolButton, QVBoxLayout, QWidget
 
 from napari_selfsup_recon.core.errors import InputError
+from napari_selfsup_recon.runs._scan import ANGLE_KEYS
 from napari_selfsup_recon.runs.instruments import (
     LABELS,
     SCANS,
@@ -213,6 +214,11 @@ class InstrumentSection(QWidget):
             return
         self._words.setText("\n".join(problem.lines))
         self.findings.show_findings(problem.findings)
+        known = self._request is not None and not ANGLE_KEYS.isdisjoint(
+            self._request.source.measurement.metadata
+        )
+        spread = not (known or self.angles.text().strip())
+        self.scan.show_rows(dict.fromkeys(("span", "start"), spread))
         if problem.axis is not None:
             self.axis.show_found(problem.axis, problem.y.shape[-1])
         self._follow()
