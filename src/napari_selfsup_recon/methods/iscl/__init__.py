@@ -1,0 +1,1 @@
+"""Denoising with clean examples that need not match (Lee and Jeong 2021)."""
