@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -31,11 +32,12 @@ _FEW = 3
 
 @dataclass(frozen=True)
 class _Chunk:
-    """Rays of some views: where they start, their tables, and runs along rows and columns."""
+    """Rays of some views: which, their tables, runs along rows and columns, pixels of a cell."""
 
     start: int
     stop: int
-    tables: tuple[Array, Array, Array, Array]
+    taps: int
+    tables: tuple[Array, ...]
     runs: tuple[Array, Array]
 
 
@@ -47,10 +49,10 @@ def line_integrals(rays_of: RaysOf, x: Tensor, measured: Sequence[int]) -> Tenso
         rows = _side_by_side(x[start:stop]) if lanes else x[start].numpy()
         images = rows, np.ascontiguousarray(rows.swapaxes(0, 1))
         kernel = _kernels.forward_lanes if lanes else _kernels.forward
-        for chunk in _chunks(rays_of, measured):
+        for chunk in _chunks(rays_of, measured, x.shape[1:], rows.dtype):
             part = np.zeros((chunk.stop - chunk.start, *rows.shape[2:]), rows.dtype)
             _run(
-                (kernel, image, some, *chunk.tables, part)
+                (kernel, image, some, *chunk.tables, chunk.taps, part)
                 for image, runs in zip(images, chunk.runs, strict=True)
                 for some in np.array_split(runs, 2 * torch.get_num_threads())
             )
@@ -70,11 +72,11 @@ def back_projections(
         kernel = _kernels.adjoint_lanes if lanes else _kernels.adjoint
         rows = np.zeros((*shape, *trailing), y.numpy().dtype)
         images = rows, np.zeros((*shape[::-1], *trailing), rows.dtype)
-        for chunk in _chunks(rays_of, measured):
+        for chunk in _chunks(rays_of, measured, shape, rows.dtype):
             part = y[start:stop, chunk.start : chunk.stop]
             values = _side_by_side(part) if lanes else part[0].numpy()
             _run(
-                (kernel, values, runs, *chunk.tables, first, last, image)
+                (kernel, values, runs, *chunk.tables, chunk.taps, first, last, image)
                 for image, runs in zip(images, chunk.runs, strict=True)
                 for first, last in _spans(len(image))
             )
@@ -88,7 +90,8 @@ def matrices(
     rays: Rays, measured: Sequence[int], shape: Sequence[int], dtype: torch.dtype
 ) -> tuple[Tensor, Tensor]:
     """Return the matrix ``(rays, pixels)`` and its transpose as CSR tensors."""
-    chunk = _chunk(rays, 0, measured[1])
+    # In double precision, whatever the matrices hold: this is done once.
+    chunk = _chunk(rays, 0, measured[1], shape, np.dtype(np.float64))
     return (
         _matrix(chunk, shape, dtype, by_ray=True),
         _matrix(chunk, shape, dtype, by_ray=False),
@@ -126,28 +129,39 @@ def _matrix(chunk: _Chunk, shape: Sequence[int], dtype: torch.dtype, *, by_ray: 
     return sparse(rows, columns, values, size)
 
 
-def _chunks(rays_of: RaysOf, measured: Sequence[int]) -> Iterator[_Chunk]:
+def _chunks(
+    rays_of: RaysOf, measured: Sequence[int], shape: Sequence[int], dtype: np.dtype[Any]
+) -> Iterator[_Chunk]:
     views, cells = measured
     size = max(1, _TABLES // (_BYTES_A_RAY * cells))
     for view in range(0, views, size):
-        yield _chunk(rays_of(view, min(views, view + size)), view * cells, cells)
+        rays = rays_of(view, min(views, view + size))
+        yield _chunk(rays, view * cells, cells, shape, dtype)
 
 
-def _chunk(rays: Rays, start: int, cells: int) -> _Chunk:
+def _chunk(
+    rays: Rays, start: int, cells: int, shape: Sequence[int], dtype: np.dtype[Any]
+) -> _Chunk:
     along_rows = rays.along_rows.numpy()
     ends = np.flatnonzero(np.diff(along_rows)) + 1
     ends = np.union1d(ends, np.arange(cells, len(rays) + 1, cells))
     runs = np.stack([np.concatenate([[0], ends[:-1]]), ends], axis=1)
     rows = along_rows[runs[:, 0]]
-    if rays.depth is None:
-        depth = np.stack([np.ones(len(rays)), np.zeros(len(rays))])
-    else:
+    low, high, length = (table.numpy() for table in (rays.low, rays.high, rays.length))
+    depth = np.array([[1.0], [0.0]]).repeat(len(rays), axis=1)
+    if rays.depth is not None:
         depth = rays.depth.numpy()
-    low, high, length = (
-        np.ascontiguousarray(table.numpy()) for table in (rays.low, rays.high, rays.length)
+    # Cells are broadest at either end of the image.
+    near, far = high[0] - low[0], (high - low).T @ [1.0, max(shape) - 1.0]
+    taps = math.ceil(max(np.abs(near).max(), np.abs(far).max()) + 1e-3) + 1
+    tables = [np.ascontiguousarray(table, dtype) for table in (low, high, length, depth)]
+    return _Chunk(
+        start,
+        start + len(rays),
+        min(taps, max(shape) + 1),
+        tuple(tables),
+        (runs[rows], runs[~rows]),
     )
-    tables = low, high, length, depth
-    return _Chunk(start, start + len(rays), tables, (runs[rows], runs[~rows]))
 
 
 def _groups(count: int, size: int) -> Iterator[tuple[int, int]]:

@@ -1,0 +1,208 @@
+"""Projectors of CT: speed and memory, beside a bare sparse product, scikit-image and ASTRA.
+
+    tox run -e bench -- projectors [--threads N] [--repeat N] [--only NAME ...] [--device cuda]
+
+Each row is measured in a process of its own. Times are medians after a first call, in milliseconds,
+peaks are the MB that the first call takes beyond what there is before it, its result included. Of
+the stored form, that holds the matrices, and set-up is the time to the first result. ``bare`` is
+torch's sparse CSR product of the same matrix with images that lie side by side already.
+scikit-image runs slice by slice and tells how fast the machine is; ASTRA runs where it is
+installed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from napari_selfsup_recon import FanBeam, ParallelBeam
+from napari_selfsup_recon.physics.checks import adjoint_error
+
+# Slices, side, angles.
+CASES = {"stack": (8, 256, 180), "slice": (1, 512, 180), "large": (1, 1024, 720)}
+GPU_CASES = {**CASES, "batch": (64, 256, 256)}
+FORMS = ("stored", "lean", "fan lean", "scikit-image", "astra")
+BUDGET = 2**31
+HEADS = ("set-up s", "forward", "adjoint", "FBP", "bare A", "bare A'", "MB: A", "A'", "FBP")
+
+
+def main() -> None:
+    """Print one row a case and form."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--repeat", type=int, default=5)
+    parser.add_argument("--only", nargs="*", help="names of cases and forms")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.one:
+        torch.set_num_threads(arguments.threads)
+        print(row(*arguments.one, arguments.repeat, torch.device(arguments.device)))
+        return
+    print(f"{arguments.threads} threads, {arguments.device}".ljust(20), end="")
+    print("".join(f"{head:>9}" for head in HEADS) + "  dot test")
+    options = ["--threads", str(arguments.threads), "--repeat", str(arguments.repeat)]
+    options += ["--device", arguments.device]
+    for case in CASES if arguments.device == "cpu" else GPU_CASES:
+        for form in FORMS:
+            if arguments.only and not {case, form} <= {*arguments.only, *skipped(arguments.only)}:
+                continue
+            if case == "large" and form not in ("lean", "fan lean"):
+                continue
+            command = [sys.executable, __file__, *options, "--one", case, form]
+            environment = {**os.environ, "OMP_NUM_THREADS": str(arguments.threads)}
+            done = subprocess.run(command, env=environment, capture_output=True, text=True)
+            said = done.stdout.strip() or done.stderr.strip().splitlines()[-1]
+            print(said if done.returncode == 0 else f"{case}, {form}: {said}", flush=True)
+
+
+def skipped(only: list[str]) -> set[str]:
+    """Return the names of the kind (cases, forms) of which none was asked for."""
+    kinds = (set(GPU_CASES), set(FORMS))
+    return set().union(*(kind for kind in kinds if not kind & set(only)))
+
+
+def row(case: str, form: str, repeat: int, device: torch.device) -> str:
+    """Measure one form on one case."""
+    slices, side, views = GPU_CASES[case]
+    angles = np.arange(views) * np.pi / views
+    x = torch.rand(slices, 1, side, side, generator=torch.Generator().manual_seed(0))
+    name = f"{case}, {form}".ljust(20)
+    if form == "scikit-image":
+        return name + scikit_image(x.numpy()[:, 0], np.rad2deg(angles))
+    if form == "astra":
+        return name + astra(x.numpy()[:, 0], angles, repeat)
+    x = x.to(device)
+
+    def built(side: int, views: int) -> ParallelBeam | FanBeam:
+        memory = BUDGET if form == "stored" else 0
+        some = np.arange(views) * np.pi / views
+        if form == "fan lean":
+            distances = {"source_distance": 3.0 * side, "detector_distance": 1.0 * side}
+            return FanBeam((side, side), 2 * some, memory=memory, **distances)
+        return ParallelBeam((side, side), some, memory=memory)
+
+    warm = built(32, 8)  # compiles the loops, and loads what is loaded at the first use
+    warm.A_dagger(warm.A(x[..., :32, :32].contiguous()))
+    beam = built(side, views)
+    if form == "stored" and not beam._engine.fits(x.dtype):
+        return name + "beyond the budget"
+    began = time.perf_counter()
+    first, y = peak(lambda: beam.A(x), device)
+    setup = time.perf_counter() - began
+    calls: list[tuple[Callable[[Tensor], Tensor], Tensor]] = [
+        (beam.A, x),
+        (beam.A_adjoint, y),
+        (beam.A_dagger, y),
+    ]
+    peaks = [first, *(peak(lambda f=f, v=v: f(v), device)[0] for f, v in calls[1:])]
+    times = [median(lambda f=f, v=v: f(v), repeat, device) for f, v in calls]
+    bare: list[float | None] = [None, None]
+    if form == "stored":
+        pair = beam._engine._pair(x.dtype, x.device)
+        columns = x.reshape(slices, -1).T.contiguous(), y.reshape(slices, -1).T.contiguous()
+        both = zip((pair.forward, pair.adjoint), columns, strict=True)
+        bare = [median(lambda m=m, v=v: m @ v, repeat, device) for m, v in both]
+    dot = adjoint_error(beam, dtype=torch.float32, device=device)
+    figures = [setup if form == "stored" else None, *times, *bare, *peaks]
+    places = [2, 0, 0, 0, 0, 0, 0, 0, 0]
+    if min(times) < 20:
+        places = [2, 1, 1, 1, 1, 1, 0, 0, 0]
+    cells = (
+        f"{'-':>9}" if f is None else f"{f:9.{p}f}" for f, p in zip(figures, places, strict=True)
+    )
+    return name + "".join(cells) + f"  {dot:.0e}"
+
+
+def scikit_image(images: np.ndarray, degrees: np.ndarray) -> str:
+    """Time scikit-image, slice by slice, once."""
+    from skimage.transform import iradon, radon
+
+    began = time.perf_counter()
+    sinograms = [radon(image, degrees, circle=False) for image in images]
+    between = time.perf_counter()
+    for sinogram in sinograms:
+        iradon(sinogram, degrees, circle=False, filter_name=None)
+    done = time.perf_counter()
+    return f"{'-':>9}{1e3 * (between - began):9.0f}{1e3 * (done - between):9.0f}"
+
+
+def astra(images: np.ndarray, angles: np.ndarray, repeat: int) -> str:
+    """Time ASTRA's linear projector on the CPU, slice by slice."""
+    try:
+        import astra as toolbox
+    except ImportError:
+        return "not installed"
+    side = images.shape[1]
+    detector = toolbox.create_proj_geom("parallel", 1.0, int(np.ceil(side * 2**0.5)), angles)
+    volume = toolbox.create_vol_geom(side, side)
+    projector = toolbox.create_projector("linear", detector, volume)
+
+    def forward() -> list[np.ndarray]:
+        results = [toolbox.create_sino(image, projector) for image in images]
+        toolbox.data2d.delete([number for number, _ in results])
+        return [sinogram for _, sinogram in results]
+
+    sinograms = forward()
+
+    def adjoint() -> None:
+        results = [toolbox.create_backprojection(s, projector) for s in sinograms]
+        toolbox.data2d.delete([number for number, _ in results])
+
+    cpu = torch.device("cpu")
+    times = [median(call, repeat, cpu) for call in (forward, adjoint)]
+    return f"{'-':>9}" + "".join(f"{t:9.0f}" for t in times)
+
+
+def median(call: Callable[[], object], repeat: int, device: torch.device) -> float:
+    """Return the median time of the call in milliseconds."""
+    times = []
+    for _ in range(repeat + 1):
+        began = time.perf_counter()
+        call()
+        wait(device)
+        times.append(1e3 * (time.perf_counter() - began))
+    return statistics.median(times[1:])
+
+
+def wait(device: torch.device) -> None:
+    """Wait until the device is done."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def peak(call: Callable[[], Tensor], device: torch.device) -> tuple[float | None, Tensor]:
+    """Return the MB that a first call takes beyond what is in use before it, and its result."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+        before = torch.cuda.memory_allocated(device)
+        result = call()
+        wait(device)
+        return (torch.cuda.max_memory_allocated(device) - before) / 1e6, result
+    try:
+        Path("/proc/self/clear_refs").write_text("5")  # sets back the peak
+        before = high_water()
+    except OSError:
+        return None, call()
+    result = call()
+    return (high_water() - before) / 1e6, result
+
+
+def high_water() -> int:
+    """Return the peak of this process's memory in bytes."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) * 1024
+
+
+if __name__ == "__main__":
+    main()
