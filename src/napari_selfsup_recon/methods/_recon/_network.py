@@ -115,6 +115,9 @@ class Reconstructor(nn.Module):
             x = guess + change.float()
         else:
             x = self._unrolled(self.net, y, physics)
+        return self._limited(x)
+
+    def _limited(self, x: Tensor) -> Tensor:
         return open_clamp(x, 0.0) if self.positive else x
 
     def _unrolled(self, net: Unrolled, y: Tensor, physics: Physics) -> Tensor:
@@ -133,7 +136,9 @@ class Reconstructor(nn.Module):
         def consistency(x: Tensor, strength: Tensor) -> Tensor:
             with torch.autocast(y.device.type, enabled=False):
                 misfit = values - forward(x)
-                return x + solve(forward, backward, misfit, strength, self.solver_steps)
+                return self._limited(
+                    x + solve(forward, backward, misfit, strength, self.solver_steps)
+                )
 
         start = torch.zeros_like(backward(values))
         with autocast(y.device, self.precision):

@@ -128,6 +128,18 @@ def has_views(physics: Physics) -> bool:
     return hasattr(physics, "angles") or hasattr(physics, "projector")
 
 
+def sharpened(y: Tensor) -> Tensor:
+    """Return sinograms filtered so that their energy is that of their image.
+
+    A detail of n waves across the detector is measured in each of the views, and is one of about n
+    around the circle of its frequency: the root of the ramp of filtered back-projection.
+    """
+    n = y.shape[-1]
+    spectrum = torch.fft.rfft(y, n=2 * n)
+    ramp = torch.arange(n + 1, dtype=y.dtype, device=y.device)
+    return torch.fft.irfft(spectrum * (ramp / ramp.mean()).sqrt(), n=2 * n)[..., :n]
+
+
 def _between_views(y: Tensor, keep: Tensor) -> Tensor:
     """Fill hidden views by interpolation along the angles; the order of angles is taken as is."""
     views = keep.reshape(-1, *keep.shape[-2:])[0].amax(-1) > 0.5
@@ -183,7 +195,7 @@ def draw_split(physics: Physics, like: Tensor, share: float, generator: torch.Ge
 
 def _lines(physics: MRI, share: float, generator: torch.Generator) -> Tensor:
     """Return hidden lines across the axis of k-space that is undersampled, or single samples."""
-    mask = torch.from_numpy(physics.mask).reshape(-1, *physics.image_shape)
+    mask = torch.tensor(physics.mask).reshape(-1, *physics.image_shape)
     shape = list(physics.image_shape)
     for axis in range(len(shape)):
         first = mask.narrow(1 + axis, 0, 1)

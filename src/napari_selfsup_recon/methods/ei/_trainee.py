@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -9,8 +10,9 @@ from torch import Tensor
 
 from napari_selfsup_recon.losses.consistency import consistency
 from napari_selfsup_recon.losses.equivariance import equivariance
+from napari_selfsup_recon.methods._recon._frames import Frames
 from napari_selfsup_recon.methods._recon._network import Reconstructor
-from napari_selfsup_recon.methods._recon._partial import draw_split, hide
+from napari_selfsup_recon.methods._recon._partial import draw_split, has_views, hide, sharpened
 from napari_selfsup_recon.methods._recon._problem import Part
 from napari_selfsup_recon.methods._recon._trainee import ReconstructionTrainee
 from napari_selfsup_recon.methods.ei.options import EIOptions
@@ -31,11 +33,14 @@ class EITrainee(ReconstructionTrainee):
     def __init__(self, *args: Any, transform: Transform, passes: int = 2, **kwargs: Any) -> None:
         super().__init__(*args, passes=passes, **kwargs)
         self.transform = transform
+        self.frames = Frames(self.problem.physics)
 
     def loss(
         self, model: Reconstructor, part: Part, generator: torch.Generator, *, scoring: bool
     ) -> Tensor:
         """Return the loss of some measurements; the score asks for hidden entries alone."""
+        if not scoring and self.options.frames:
+            part = replace(part, physics=self.frames.draw(part.physics, generator))
         if not self.options.split:
             x = model(part.y, part.physics)
             agreement = self._agreement(model, part, x, generator)
@@ -67,7 +72,11 @@ class EITrainee(ReconstructionTrainee):
     def _misfit(self, x: Tensor, part: Part, weight: Tensor | None) -> Tensor:
         units = self.problem.units
         expected = part.physics.A(x * units.image)
-        return consistency(expected, part.y, weight=weight) / units.measured**2
+        if self.options.sharpen and has_views(self.problem.whole):
+            expected, y = sharpened(expected), sharpened(part.y)
+        else:
+            y = part.y
+        return consistency(expected, y, weight=weight) / units.measured**2
 
     def _equivariance(
         self, model: Reconstructor, x: Tensor, physics: Physics, generator: torch.Generator

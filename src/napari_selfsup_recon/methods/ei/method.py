@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
+import torch
+from torch import Tensor
+
 from napari_selfsup_recon.core.events import Event, Notice
+from napari_selfsup_recon.core.indexing import spatial
 from napari_selfsup_recon.core.options import Options
+from napari_selfsup_recon.core.random import torch_generator
 from napari_selfsup_recon.methods._recon._method import ReconstructionMethod
 from napari_selfsup_recon.methods._recon._problem import Problem
 from napari_selfsup_recon.methods._recon._trainee import ReconstructionTrainee
@@ -15,6 +20,9 @@ from napari_selfsup_recon.methods.ei.options import EIOptions
 from napari_selfsup_recon.physics.base import Physics
 from napari_selfsup_recon.transforms.base import Transform
 from napari_selfsup_recon.transforms.names import from_name
+
+_MOVES = 3
+_SAME = 0.02
 
 
 def choose_transform(name: str, physics: Physics) -> str:
@@ -27,6 +35,28 @@ def choose_transform(name: str, physics: Physics) -> str:
         return name
     masks = type(physics).__name__ == "Inpainting"
     return "shift" if masks else "rotate"
+
+
+@torch.no_grad()
+def commutes(physics: Physics, transform: Transform, y: Tensor) -> bool:
+    """Return whether an instrument sees the same of a moved object, for some moves of noise."""
+    if not physics.linear:
+        return False
+    if physics.items is not None:
+        physics = physics.at([0])
+    x = torch.zeros_like(physics.A_dagger(y))
+    # In the middle, so that nothing moves out of the image.
+    inner = tuple(slice(n // 3, n - n // 3) for n in x.shape[2:])
+    middle = spatial(inner)
+    x[middle] = torch.randn(x[middle].shape, generator=torch_generator("commutes")).to(x)
+    seen = physics.A_dagger(physics.A(x))
+    for number in range(_MOVES):
+        action = transform.draw(x.shape[2:], torch_generator("commutes", number))
+        moved = physics.A_dagger(physics.A(action(x)))
+        inside = action.valid(x.shape[2:], like=x)
+        if float(((moved - action(seen)) * inside).norm()) > _SAME * float(seen.norm()):
+            return False
+    return True
 
 
 class EI(ReconstructionMethod):
@@ -63,6 +93,13 @@ class EI(ReconstructionMethod):
         name = choose_transform(self.options.transform, self.physics)
         if self.options.transform == "auto":
             yield Notice(f"The transform is {name}, for this kind of instrument.")
+        if commutes(problem.whole, self.transform, problem.y[:1]):
+            other = "scale" if name == "rotate" else "rotate"
+            yield Notice(
+                f"This instrument sees the same of an object whatever the {name}: what it misses "
+                f"cannot be learned that way. Choose {other}.",
+                "warning",
+            )
 
     def _trainee(self, problem: Problem) -> ReconstructionTrainee:
         given: dict[str, Any] = {"build": self._build, "transform": self.transform}

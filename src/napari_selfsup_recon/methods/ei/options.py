@@ -37,6 +37,20 @@ class EIOptions(NetworkOptions):
         "step and asked for: what it infers is tried on something real. 0 hides nothing, as "
         "published.",
     )
+    frames: bool = option(
+        False,
+        title="Turn the scan",
+        advanced=True,
+        description="Learn from each sinogram in several orientations, object and scan turned "
+        "alike, so that the network treats all directions alike.",
+    )
+    sharpen: bool = option(
+        True,
+        title="Weigh as the image",
+        advanced=True,
+        description="Compare projections after a filter that counts details as they count in the "
+        "image; without it the coarse decides.",
+    )
     stop_gradient: Literal["none", "target", "both"] = option(
         "none",
         title="Stop gradient",
