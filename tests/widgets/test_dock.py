@@ -268,7 +268,7 @@ def test_what_cannot_be_used_is_told_before_any_work(viewer, open_dock, qtbot):
     card = dock.run_card
     assert card.message.level == "info"
     assert not card.run.isEnabled()
-    assert len(card.message.findChildren(QAbstractButton)) == 2
+    assert len(card.message.findChildren(QAbstractButton)) == 3
     viewer.add_labels(np.ones((16, 16), int))
     assert dock.data.image.count() == 0
     cases = {

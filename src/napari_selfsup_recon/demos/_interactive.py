@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from napari_selfsup_recon.demos._window import has_display, open_sample_with_dock
 
 
 def run_demo(
-    sample: str, options: Mapping[str, Any], argv: Sequence[str] | None, description: str
+    sample: str,
+    options: Mapping[str, Any],
+    argv: Sequence[str] | None,
+    description: str,
+    *,
+    opened: Callable[[Any, Any], None] = lambda viewer, dock: None,
 ) -> int:
-    """Open a window with a sample, ready to run; return the exit code when it is closed."""
+    """Open a window with a sample, ready to run; return the exit code when it is closed.
+
+    ``opened`` is called with the viewer and the dock before the window is handed over.
+    """
     parser = argparse.ArgumentParser(description=description, allow_abbrev=False)
     parser.add_argument("--run", action="store_true", help="start at once")
     arguments = parser.parse_args(argv)
@@ -26,7 +34,8 @@ def run_demo(
         return 2
     import napari
 
-    _, dock = open_sample_with_dock(sample, options)
+    viewer, dock = open_sample_with_dock(sample, options)
+    opened(viewer, dock)
     if arguments.run:
         dock.start()
     napari.run()

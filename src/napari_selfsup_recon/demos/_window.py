@@ -13,6 +13,7 @@ import numpy as np
 if TYPE_CHECKING:
     import napari
 
+    from napari_selfsup_recon.widgets.choices import Intent
     from napari_selfsup_recon.widgets.dock import ReconWidget
 
 PLUGIN = "napari-selfsup-recon"
@@ -53,7 +54,7 @@ def open_sample_with_dock(
     name
         One of :data:`napari_selfsup_recon.simulate.SAMPLE_NAMES`.
     options
-        Options of SSI that differ from the defaults.
+        Options of SSI, of a scan those of EI, that differ from the defaults.
     viewer
         Where; a new one if None.
     """
@@ -74,6 +75,11 @@ def open_sample_with_dock(
     viewer.open_sample(PLUGIN, name)
     image = viewer.layers[name]
     _, dock = viewer.window.add_plugin_dock_widget(PLUGIN, DOCK)
+    if name == "sparse_ct":
+        dock.setValue(_reconstruction(image, options))
+        dock.refresh()
+        viewer.layers.selection.active = image
+        return viewer, dock
     psf = next((layer for layer in viewer.layers if layer.name == f"{name} PSF"), None)
     offset = float(image.metadata[OFFSET_KEY])
     deconvolve = psf is not None
@@ -96,3 +102,22 @@ def open_sample_with_dock(
     dock.refresh()
     viewer.layers.selection.active = image
     return viewer, dock
+
+
+def _reconstruction(image: Any, options: Mapping[str, Any]) -> Intent:
+    """Return what is chosen for a scan: its classical slice first, then EI."""
+    from napari_selfsup_recon.methods.ei.options import EIOptions
+    from napari_selfsup_recon.methods.filtered_back_projection.options import (
+        FilteredBackProjectionOptions,
+    )
+    from napari_selfsup_recon.widgets.choices import DataChoice, Intent, MethodChoice
+
+    return Intent(
+        data=DataChoice(layer=weakref.ref(image), task="reconstruct"),
+        method=MethodChoice(
+            key="ei",
+            options=EIOptions(**options),
+            baseline="filtered-back-projection",
+            baseline_options=FilteredBackProjectionOptions(),
+        ),
+    )

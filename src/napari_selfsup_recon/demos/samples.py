@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from napari_selfsup_recon.simulate.phantoms import ellipsoid_scan
 from napari_selfsup_recon.simulate.samples import sample
 
 LayerData = tuple[Any, dict[str, Any], str]
@@ -28,6 +29,31 @@ def cells_2d() -> list[LayerData]:
 def noisy_2d() -> list[LayerData]:
     """Return a sharp image of cells with few photons, with its truth (hidden)."""
     return _layers("noisy_2d")
+
+
+def sparse_ct() -> list[LayerData]:
+    """Return the sinograms of 12 slices from 24 views, with their angles, and the truth (hidden).
+
+    The rotation axis is not in the middle of the detector.
+    """
+    scan = ellipsoid_scan(24)
+    place: dict[str, Any] = {
+        "scale": (scan.pixel,) * 3,
+        "units": ("micrometer",) * 3,
+        "colormap": "gray",
+    }
+    truth = {
+        "name": "sparse_ct truth",
+        "visible": False,
+        "axis_labels": ("z", "y", "x"),
+        "contrast_limits": (0, 0.026),
+    }
+    facts = {
+        "name": "sparse_ct",
+        "axis_labels": ("slice", "angle", "column"),
+        "metadata": {"theta_deg": scan.degrees.tolist()},
+    }
+    return [(scan.truth, truth | place, "image"), (scan.sinograms, facts | place, "image")]
 
 
 def _layers(name: str) -> list[LayerData]:

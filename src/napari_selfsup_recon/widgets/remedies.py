@@ -30,6 +30,7 @@ def sample_actions(viewer: Any) -> list[Action]:
     return [
         ("Blurred beads 3D", "Opens a generated volume with its PSF.", opener("beads_3d")),
         ("Cells 2D", "Opens a generated image with its PSF.", opener("cells_2d")),
+        ("Sparse CT", "Opens generated sinograms with few views.", opener("sparse_ct")),
     ]
 
 
