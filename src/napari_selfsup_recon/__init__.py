@@ -54,6 +54,7 @@ _NAMES = {
     "load": ".io.models",
     "metrics": ".metrics",
     "psf": ".physics.psf",
+    "transforms": ".transforms",
 }
 
 __all__ = ["__version__", *_NAMES]
