@@ -15,6 +15,8 @@ from napari_selfsup_recon.physics.noise import Noise, Poisson
 
 # Detector cells on either side that tell the mean number of counts.
 _REACH = 2
+# More than half of the cells cannot be so much brighter than without an object.
+_BRIGHTEST = 1.2
 # No line integral has more than so many times the typical standard deviation.
 _LARGEST = 1e3
 
@@ -73,7 +75,7 @@ def equations(physics: Physics, y: Tensor, noise: Noise | None = None) -> Equati
     Raises
     ------
     InputError
-        If the physics is of another kind.
+        If the physics is of another kind, or most counts are above those without an object.
     """
     if physics.linear:
         recorded = physics.observed(y)
@@ -86,6 +88,13 @@ def equations(physics: Physics, y: Tensor, noise: Noise | None = None) -> Equati
     counting: Any = physics
     attenuation = float(counting.attenuation)
     level = _along_detector(y).clamp_min(0.5)
+    brightest = float(level.median()) / float(counting.I0)
+    if brightest > _BRIGHTEST:
+        raise InputError(
+            f"Most counts are above those without an object: I0 is {counting.I0:g}, and half of "
+            f"the counts are above {brightest * counting.I0:.4g}.",
+            hint="Give Transmission the I0 of this measurement (that of its flat fields).",
+        )
     variance = (noise or Poisson()).variance(level).clamp_min(1e-12)
     sigma = variance.sqrt() / level / attenuation
     sigma = sigma.clamp_max(_LARGEST * float(sigma.median()))

@@ -23,37 +23,41 @@ _MOST = {2: 2**21, 3: 2**19}
 
 
 def best_weight(
-    score_at: Callable[[float], Generator[Event, None, float]], start: float = START
+    score_at: Callable[[float], Generator[Event, None, float]],
+    start: float = START,
+    *,
+    factor: float = _FACTOR,
+    smallest: float = _SMALLEST,
 ) -> Generator[Event, None, float]:
     """Return the weight with the lowest score; the generator yields as ``score_at`` does.
 
-    From ``start`` the weight goes downhill by constant factors until the score rises; the lowest
-    point of the parabola (in the logarithm of the weight) through the last three is taken.
+    From ``start`` the weight goes downhill by the constant ``factor`` until the score rises; the
+    lowest point of the parabola (in the logarithm of the weight) through the last three is taken.
     """
     scores: dict[float, float] = {}
-    weight, ratio = start, _FACTOR
+    weight, ratio = start, factor
     scores[weight] = yield from score_at(weight)
     scores[weight * ratio] = yield from score_at(weight * ratio)
     if scores[weight * ratio] >= scores[weight]:
         ratio = 1 / ratio
     else:
         weight *= ratio
-    while _SMALLEST < weight * ratio < _LARGEST:
+    while smallest < weight * ratio < _LARGEST:
         scores[weight * ratio] = yield from score_at(weight * ratio)
         if scores[weight * ratio] >= scores[weight]:
-            return _lowest(weight, scores)
+            return _lowest(weight, scores, factor)
         weight *= ratio
     return weight
 
 
-def _lowest(weight: float, scores: dict[float, float]) -> float:
+def _lowest(weight: float, scores: dict[float, float], factor: float) -> float:
     """Return the lowest point of the parabola through ``weight`` and its neighbours."""
     places = sorted(scores)
     middle = places.index(weight)
     left, centre, right = (scores[w] for w in places[middle - 1 : middle + 2])
     bend = left - 2 * centre + right
     shift = 0.5 * (left - right) / bend if bend > 0 else 0.0
-    return exp(log(weight) + shift * log(_FACTOR))
+    return exp(log(weight) + shift * log(factor))
 
 
 def busiest(level: Tensor, most: int | None = None) -> Region | None:

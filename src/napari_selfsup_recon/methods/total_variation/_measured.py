@@ -29,15 +29,23 @@ class Measured:
         Boolean, single pixels that say nothing.
     noise
         Of the values.
+    deviation
+        Standard deviation of each value where that does not follow from its level; else None.
+    telling
+        Boolean, values whose prediction tells how good an image is; None: all do.
     """
 
     y: Tensor
     level: Tensor
     wrong: Tensor
     noise: NoiseEstimate
+    deviation: Tensor | None = None
+    telling: Tensor | None = None
 
     def sigma(self) -> Tensor:
         """Return the standard deviation of the noise, that of one photon at least."""
+        if self.deviation is not None:
+            return self.deviation.clamp_min(_LEAST * float(self.deviation.median()))
         sigma = self.noise.deviation(self.level)
         least = max(self.noise.gain, _LEAST * float(sigma.max()))
         return sigma.clamp_min_(least) if least > 0 else torch.ones_like(sigma)

@@ -52,7 +52,9 @@ class Solver:
     limits
         l and h in units of the noise, None where there is none.
     scales
-        w, an axis.
+        w, an axis; 0 where differences along it do not count.
+    ratio
+        Of primal and dual steps.
 
     Attributes
     ----------
@@ -76,8 +78,10 @@ class Solver:
         weight: float,
         limits: tuple[float | None, float | None],
         scales: Sequence[float],
+        ratio: float = _RATIO,
     ) -> None:
         y = data.y
+        self._ratio = ratio
         self.count = 0
         self.change = float("inf")
         self.weight = weight
@@ -122,7 +126,7 @@ class Solver:
         With ``watch`` the change of the image is measured.
         """
         yield from self._passes.transform(transposed=True)
-        tau = _RATIO * self._spread / (self.weight * self._norm**2)
+        tau = self._ratio * self._spread / (self.weight * self._norm**2)
         changes = []
         for part in self._passes.image_parts:
             changes.append(self._descend(part, tau, watch))

@@ -6,7 +6,7 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 from math import sqrt
 from time import perf_counter
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -22,6 +22,13 @@ from napari_selfsup_recon.methods._voxels import checked_voxel
 from napari_selfsup_recon.methods.base import ClassicalMethod, as_tensor
 from napari_selfsup_recon.methods.total_variation._choice import MORE, START, best_weight, busiest
 from napari_selfsup_recon.methods.total_variation._data import Data
+from napari_selfsup_recon.methods.total_variation._instrument import (
+    INSTRUMENT_RATIO,
+    INSTRUMENT_SEARCH,
+    is_instrument,
+    measured_by,
+    working_physics,
+)
 from napari_selfsup_recon.methods.total_variation._measured import Measured
 from napari_selfsup_recon.methods.total_variation._solver import Solver
 from napari_selfsup_recon.methods.total_variation._splitting import Splitting
@@ -101,11 +108,17 @@ class TotalVariation(ClassicalMethod):
     ) -> None:
         super().__init__(physics, options, noise=noise)
         self.voxel_size = checked_voxel(voxel_size, len(physics.image_shape))
-        self._unit_physics, self._gain = _of_unit_gain(physics)
+        self._instrument = is_instrument(physics)
+        self._unit_physics, self._gain = _of_unit_gain(working_physics(physics))
         self._norms: dict[tuple[int, ...], float] = {}
         self.weight: float | None = None
         self.scores: dict[float, float] = {}
         self._curvature = 0.0
+        # Background that is left in the values, and whether it is added to the image again.
+        self._left = self.options.background
+        self._kept = self.result_shape == physics.measurement_shape and not (
+            self._instrument and physics.observed(torch.zeros(1)) is None
+        )
         highest = self.options.maximum
         if highest is not None and highest <= self.options.background:
             raise InputError(
@@ -138,7 +151,7 @@ class TotalVariation(ClassicalMethod):
             If the shape does not fit the physics, values are not finite, there is more than one
             measurement, or the background is above all of it.
         """
-        items = as_tensor(y, len(self.physics.measurement_shape))
+        items = as_tensor(y, len(self.physics.measurement_shape), self.physics.channels)
         if len(items) != 1:
             raise InputError(
                 f"One measurement is expected, but {len(items)} were given.",
@@ -151,11 +164,12 @@ class TotalVariation(ClassicalMethod):
         with memory_guard(pick_device(self.options.device)):
             for event in self._events(y, show=False):
                 if isinstance(event, Done):
-                    return torch.from_numpy(event.result)[None, None].to(y.device)
+                    image = torch.from_numpy(event.result)[None].to(y.device)
+                    return image if self.physics.channels is not None else image[None]
         raise AssertionError("The work ended without a result.")
 
     def _events(self, y: Tensor, *, show: bool = True) -> Iterator[Event]:
-        """Yield the events of one measurement ``(1, 1, *measurement_shape)``."""
+        """Yield the events of one measurement ``(1, channels or 1, *measurement_shape)``."""
         options = self.options
         yield Stage("Looking at the noise")
         measured = yield from self._measured(y)
@@ -167,10 +181,14 @@ class TotalVariation(ClassicalMethod):
             physics, part = self._window(measured)
             yield from self._norm_of(physics, part)
             work = self._begin(physics, part, START)
-            weight = yield from self._predict(work)
-            weight = yield from self._try_on_twin(physics, part, work, weight)
+            weight = yield from self._predict(work, part.telling)
+            if self._instrument:
+                why = "measurements"
+            else:
+                weight = yield from self._try_on_twin(physics, part, work, weight)
+                why = "pixels and a simulation"
             del work
-            yield Notice(f"Weight {weight:.2g}, chosen by left-out pixels and a simulation.")
+            yield Notice(f"Weight {weight:.2g}, chosen by left-out {why}.")
         else:
             weight, self.scores = options.weight, {}
         self.weight = weight
@@ -183,6 +201,8 @@ class TotalVariation(ClassicalMethod):
     def _measured(self, y: Tensor) -> Generator[Event, None, Measured]:
         """Return the measurement with what is known of it, on the device of the work."""
         options, physics = self.options, self.physics
+        if self._instrument:
+            physics._check(y, physics.measurement_shape, "a measurement")
         given = tuple(y.shape[2:])
         if given != physics.measurement_shape:
             raise InputError(
@@ -196,6 +216,11 @@ class TotalVariation(ClassicalMethod):
                 hint="Give a smaller background.",
             )
         y = y.to(torch.float32)
+        if self._instrument:
+            values = y.to(pick_device(options.device))
+            measured, self._left = measured_by(physics, values, self.noise, options.background)
+            yield Step(1, 1)
+            return measured
         noise = self._noise_of(y)
         yield Step(1, _LOOKS)
         psf = self._psf if options.repair else None
@@ -220,19 +245,25 @@ class TotalVariation(ClassicalMethod):
     def _begin(self, physics: Physics, measured: Measured, weight: float) -> Work:
         options = self.options
         robust = options.data == "robust" and not measured.noise.coarse
-        data = Data(measured, background=options.background, robust=robust)
+        data = Data(measured, background=self._left, robust=robust)
         highest = options.maximum
+        floor = options.background if self._kept else 0.0
+        complex_valued = self.physics.channels is not None
         given: dict[str, Any] = {
             "norm": self._norms[physics.measurement_shape],
             "weight": weight,
             "limits": (
-                0.0 if options.positive else None,
+                0.0 if options.positive and not complex_valued else None,
                 None
-                if highest is None
-                else (highest - options.background) * self._gain / data.unit,
+                if highest is None or complex_valued
+                else (highest - floor) * self._gain / data.unit,
             ),
             "scales": [min(self.voxel_size) / side for side in self.voxel_size],
         }
+        if complex_valued:  # nothing is to be even from real to imaginary part
+            given["scales"].insert(0, 0.0)
+        if self._instrument:
+            return Solver(physics, data, **given, ratio=INSTRUMENT_RATIO)
         if isinstance(physics, Blur) and physics.boundary in ("extended", "circular"):
             return Splitting(physics, data, **given, curvature=self._curvature)
         return Solver(physics, data, **given)
@@ -246,6 +277,8 @@ class TotalVariation(ClassicalMethod):
 
     def _window(self, measured: Measured) -> tuple[Physics, Measured]:
         """Return the part to choose the weight on, and its physics."""
+        if self._instrument:
+            return self._unit_physics, measured
         region = busiest(measured.level)
         if region is not None:
             try:
@@ -254,10 +287,11 @@ class TotalVariation(ClassicalMethod):
                 pass
         return self._unit_physics, measured
 
-    def _predict(self, work: Work) -> Generator[Event, None, float]:
+    def _predict(self, work: Work, telling: Tensor | None = None) -> Generator[Event, None, float]:
         """Return the weight that predicts left-out pixels best; show them in the end."""
         draw = torch.rand(work.data.y.shape, generator=torch_generator("held out"))
-        work.data.hide((draw < _HELD_OUT).to(work.data.y.device))
+        hidden = (draw < _HELD_OUT).to(work.data.y.device)
+        work.data.hide(hidden if telling is None else hidden & telling)
         self.scores = {}
 
         def score_at(weight: float) -> Generator[Event, None, float]:
@@ -266,7 +300,8 @@ class TotalVariation(ClassicalMethod):
             yield Step(work.count, work.count, details={"weight": weight, "score": score})
             return score
 
-        weight = yield from best_weight(score_at)
+        given = INSTRUMENT_SEARCH if self._instrument else {}
+        weight = yield from best_weight(score_at, **given)
         work.data.show()
         return weight
 
@@ -325,9 +360,17 @@ class TotalVariation(ClassicalMethod):
         reason = "converged" if work.change <= work.still else "finished"
         yield Done(self._image(work), work.count - first, reason)
 
+    def _with(self, physics: Physics) -> Self:
+        other = super()._with(physics)
+        other._unit_physics, other._gain = _of_unit_gain(working_physics(physics))
+        other._norms = {}
+        return other
+
     def _image(self, work: Work) -> FloatImage:
         seen = self._unit_physics.field_of_view(work.estimate[None, None])[0, 0]
-        image = seen.mul(work.data.unit / self._gain).add_(self.options.background)
+        image = seen.mul(work.data.unit / self._gain)
+        if self._kept:
+            image.add_(self.options.background)
         return np.array(image.cpu().numpy(), dtype=np.float32, order="C")
 
 

@@ -20,7 +20,8 @@ class TotalVariationOptions(ClassicalOptions):
         "auto",
         title="Weight",
         description="How strongly unevenness is punished, in units of the noise: 0.02 is sharp and "
-        "noisy, 0.5 smooth. auto finds it by pixels that are left out and by a simulation.",
+        "noisy, 0.5 smooth. auto finds it by values that are left out and, for images, a "
+        "simulation.",
     )
     iterations: int = option(
         300,
@@ -32,7 +33,8 @@ class TotalVariationOptions(ClassicalOptions):
     positive: bool = option(
         True,
         title="Positive",
-        description="Light is never negative: the result stays above the background.",
+        description="Light is never negative: the result stays above the background. Of no account "
+        "for complex images.",
     )
     maximum: float | None = option(
         None,
