@@ -46,18 +46,18 @@ def describe(
         text = f"{single}."
     elif helps:
         return (
-            f"{single}. If {_words(name)} objects are as likely as those measured, "
-            f"{_percent(share)} can be learned."
+            f"{single}. If objects may just as well be {_words(name)}, {_percent(share)} can be "
+            "learned."
         )
     else:
         text = (
-            f"{single}, and next to nothing more ({_percent(share)}) if objects may be "
+            f"{single}, and next to nothing more ({_percent(share)}) if objects may just as well be "
             f"{_words(name)}: the instrument misses the same part of them every time."
         )
     if proposal is not None:
         return (
-            f'{text} With "{proposal}" it is {_percent(others[proposal])}, if '
-            f"{_words(proposal)} objects are as likely as those measured."
+            f'{text} With "{proposal}" it is {_percent(others[proposal])}, if they may just as well '
+            f"be {_words(proposal)}."
         )
     if tried:
         return f"{text} No other transform helps: the rest cannot be learned. {_OTHERWISE}"

@@ -15,6 +15,7 @@ from napari_selfsup_recon.core.errors import InputError
 from napari_selfsup_recon.core.generators import exhaust, relay
 from napari_selfsup_recon.losses.divergence import rademacher
 from napari_selfsup_recon.physics.base import Physics
+from napari_selfsup_recon.physics.blur import Blur
 from napari_selfsup_recon.transforms import _lanczos
 from napari_selfsup_recon.transforms._family import Family
 from napari_selfsup_recon.transforms._sentence import describe, label
@@ -32,8 +33,8 @@ _SOFT = 2.0  # factor about the threshold over which nodes count in part: a thir
 _FEWEST, _MOST = 16, 64  # actions
 _DIMENSIONS = 1 << 12  # that all probes together should have: the share is then good to 0.02
 _MOST_PROBES = 8
-_LARGE = 1 << 18  # voxels, above which a crop stands for the whole where the instrument allows it
-_CROP = 1 << 16
+_LARGE = 1 << 17  # voxels, above which a crop stands for the whole where the instrument allows it
+_CROP = 1 << 14
 _SYMMETRIC = 1e-2  # relative difference up to which A_dagger A counts as its own transpose
 _HELPS = 0.1  # of what is missing: less gain than this is none
 _COMPLETE = 0.95
@@ -121,8 +122,9 @@ def identifiability(
         by default.
     weighting
         N. ``"adjoint"`` is :math:`A^T A`. ``"inverse"`` is :math:`A^\dagger A`, which must be
-        symmetric. ``"auto"`` takes the latter where it is: with CT, :math:`A^T A` weighs detail at
-        half the resolution twice, and detail at full resolution would never count.
+        symmetric. ``"auto"`` takes the latter where it is: the eigenvalues of a tomograph's
+        :math:`A^T A` fall like one over the frequency, so that fine detail would never count, seen
+        or not.
     like
         Dtype and device to work in; single precision on the CPU by default.
 
@@ -328,15 +330,27 @@ def _linear(physics: Physics) -> Physics:
 def _cropped(physics: Physics) -> Physics:
     """Return the same instrument on a small part of a large image, where it can be cut."""
     shape = physics.measurement_shape
-    if prod(physics.image_shape) <= _LARGE or len(shape) != len(physics.image_shape):
+    if len(shape) != len(physics.image_shape):
         return physics
-    side = (_CROP / prod(shape)) ** (1 / len(shape))
-    sides = [min(n, max(8, int(n * side))) for n in shape]
+    if isinstance(physics, Blur):
+        sides = _sides(shape, physics.psf.shape)
+        if sides == shape and physics.boundary == "circular":
+            return physics
+        # Edges are not what is asked for, and without them the inverse is symmetric.
+        return Blur(physics.psf, sides, boundary="circular", regularisation=physics.regularisation)
+    sides = _sides(shape, (8,) * len(shape))
     region = tuple(slice((n - s) // 2, (n - s) // 2 + s) for n, s in zip(shape, sides, strict=True))
     try:
-        return physics.restrict(region)
+        return physics if sides == shape else physics.restrict(region)
     except InputError:
         return physics
+
+
+def _sides(shape: tuple[int, ...], least: Sequence[int]) -> tuple[int, ...]:
+    if prod(shape) <= _LARGE:
+        return shape
+    part = (_CROP / prod(shape)) ** (1 / len(shape))
+    return tuple(min(n, max(k, int(n * part))) for n, k in zip(shape, least, strict=True))
 
 
 def _under_measurement(physics: Physics, like: Tensor) -> Tensor:
