@@ -196,6 +196,11 @@ def test_bad_input_is_refused_with_the_way_out() -> None:
         list(LeastSquares(physics).run(np.stack([y, y])))
     with pytest.raises(InputError, match="2 channels before them"):
         LeastSquares(MRI(np.ones((6, 6)))).reconstruct(np.ones((6, 6)))
+    for complex_valued in (np.ones((6, 6)) + 0j, torch.ones(6, 6) + 0j):
+        with pytest.raises(InputError, match=r"is complex.*as_channels"):
+            LeastSquares(MRI(np.ones((6, 6)))).reconstruct(complex_valued)
+        with pytest.raises(InputError, match=r"is complex.*as_channels"):
+            list(LeastSquares(MRI(np.ones((6, 6)))).run(complex_valued))
     for wrong in ("fast", 0, -1):
         with pytest.raises(ValueError, match="iterations"):
             LeastSquaresOptions(iterations=wrong)

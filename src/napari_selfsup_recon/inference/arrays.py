@@ -44,6 +44,7 @@ def map_items(
     array
         Tensor for a tensor, lazy dask for dask, ``out`` where given, else float32 NumPy.
     """
+    refuse_complex(y)
     own = ndim if channels is None else ndim + 1
     if len(y.shape) < own or (channels is not None and y.shape[-own] != channels):
         needed = f"{ndim} spatial axes are needed"
@@ -87,6 +88,22 @@ def map_items(
     for index in product(*(range(n) for n in lead)):
         out[index] = on_numpy(np.asarray(y[index]))
     return out
+
+
+def refuse_complex(y: Any) -> None:
+    """Refuse complex values, whose imaginary part would be lost.
+
+    Raises
+    ------
+    InputError
+        If there are any.
+    """
+    complex_valued = y.is_complex() if isinstance(y, Tensor) else np.iscomplexobj(y)
+    if complex_valued or getattr(getattr(y, "dtype", None), "kind", "") == "c":
+        raise InputError(
+            "The measurement is complex.",
+            hint="Make two channels of it, real and imaginary part, with as_channels.",
+        )
 
 
 def _one(function: Callable[[Tensor], Tensor], item: Tensor, channels: int | None) -> Tensor:

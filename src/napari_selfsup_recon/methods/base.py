@@ -237,6 +237,9 @@ def as_tensor(y: Any, ndim: int, channels: int | None = None) -> Tensor:
 
     With ``channels`` these come before the spatial axes: ``(items, channels, *spatial)``.
     """
+    from napari_selfsup_recon.inference.arrays import refuse_complex
+
+    refuse_complex(y)
     if isinstance(y, Tensor):
         tensor = y.detach().to(torch.float32)
     else:
