@@ -32,11 +32,11 @@ def noisy_2d() -> list[LayerData]:
 
 
 def sparse_ct() -> list[LayerData]:
-    """Return the sinograms of 12 slices from 24 views, with their angles, and the truth (hidden).
+    """Return the sinograms of 12 slices from 20 views, with their angles, and the truth (hidden).
 
     The rotation axis is not in the middle of the detector.
     """
-    scan = ellipsoid_scan(24)
+    scan = ellipsoid_scan(20, size=64)
     place: dict[str, Any] = {
         "scale": (scan.pixel,) * 3,
         "units": ("micrometer",) * 3,

@@ -9,7 +9,8 @@ from typing import Any
 from napari_selfsup_recon.demos._interactive import run_demo
 
 SAMPLE = "sparse_ct"
-OPTIONS = {"steps": 300}
+# Small enough for a laptop without a GPU.
+OPTIONS = {"steps": 200, "width": 8, "batch": 2}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

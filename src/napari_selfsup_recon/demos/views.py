@@ -43,7 +43,7 @@ class ViewsWidget(QWidget):
         super().__init__(parent)
         self._layer = weakref.ref(layer)
         self._dock = weakref.ref(dock)
-        self._scan = ellipsoid_scan(MOST) if scan is None else scan
+        self._scan = ellipsoid_scan(MOST, size=layer.data.shape[-1]) if scan is None else scan
         self.slider = QSlider(Qt.Orientation.Horizontal)
         self.slider.setRange(FEWEST, len(self._scan.degrees))
         describe(self.slider, "Views", "Fewer views mean less dose and time, and more streaks.")
@@ -51,7 +51,7 @@ class ViewsWidget(QWidget):
         column = QVBoxLayout(self)
         column.addWidget(self.slider)
         column.addWidget(self._words)
-        column.addStretch(1)
+        self.setMaximumHeight(90)
         with QSignalBlocker(self.slider):
             self.slider.setValue(layer.data.shape[-2])
         self._say(layer.data.shape[-2])

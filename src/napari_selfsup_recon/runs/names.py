@@ -17,6 +17,8 @@ _SHORT = {
 # The option that tells two results of a method apart, where it is not the number of steps.
 _KNOBS = {"total-variation": "weight", "wiener": "balance"}
 _COUNTS = ("iterations", "steps")
+# Methods that do one thing only, and have nothing to be told apart by.
+_ALONE = ("filtered-back-projection",)
 
 
 def label_of(key: str) -> str:
@@ -54,6 +56,8 @@ def result_label(key: str, options: Options, steps: int, *chosen: Mapping[str, f
     chosen
         What it chose by itself (:func:`chosen_by`), one mapping a frame.
     """
+    if key in _ALONE:
+        return label_of(key)
     left = _left_to_it(options)
     knob = _KNOBS.get(key, next((name for name in left if name in _COUNTS), ""))
     if knob not in left:
