@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import pickle
 import sys
 import threading
 from collections.abc import Callable
@@ -67,9 +69,11 @@ def test_adjoint_is_the_transpose(
     )
     matrix = to_matrix(beam)
     largest = float(matrix.abs().max()) + 1
-    for dtype, tolerance in ((torch.float64, 1e-13), (torch.float32, 1e-6)):
-        transpose = to_matrix(beam, dtype=dtype, adjoint=True).double()
-        assert (transpose.T - matrix).abs().max() < tolerance * largest
+    for dtype, same, near in ((torch.float64, 1e-13, 1e-13), (torch.float32, 1e-6, 1e-4)):
+        single = to_matrix(beam, dtype=dtype).double()
+        transpose = to_matrix(beam, dtype=dtype, adjoint=True).double().T
+        assert (transpose - single).abs().max() < same * largest
+        assert (single - matrix).abs().max() < near * largest
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -151,6 +155,15 @@ def test_dtype_follows_the_input() -> None:
         assert beam.A(x).dtype == beam.A_dagger(beam.A(x)).dtype == dtype
 
 
+def test_mixed_precision_does_not_reach_in() -> None:
+    beam = ParallelBeam((9, 9), half_turn(4))
+    x = torch.rand(2, 1, 9, 9)
+    expected = beam.A(x), beam.A_dagger(beam.A(x))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(beam.A(x), expected[0])
+        assert torch.equal(beam.A_dagger(expected[0]), expected[1])
+
+
 def test_inputs_are_left_alone_and_threads_agree() -> None:
     beam = ParallelBeam((64, 64), half_turn(30), memory=0)
     x = torch.rand(1, 1, 64, 64)
@@ -196,6 +209,15 @@ def test_recipes_rebuild_the_operator(kind: Callable[..., Projector]) -> None:
     x = torch.rand(1, 1, 9, 8)
     assert torch.equal(again.A(x), beam.A(x))
     assert torch.equal(again.A_dagger(beam.A(x)), beam.A_dagger(beam.A(x)))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_copies_leave_what_is_stored_behind(kind: Callable[..., Projector]) -> None:
+    beam = kind((9, 8), half_turn(5), pitch=1.3)
+    x = torch.rand(1, 1, 9, 8)
+    for again in (copy.deepcopy(beam), pickle.loads(pickle.dumps(beam))):
+        assert not again._engine._pairs
+        assert torch.equal(again.A(x), beam.A(x))
 
 
 def test_only_the_whole_can_be_restricted_to() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,6 +14,7 @@ from torch import Tensor
 from napari_selfsup_recon.core.errors import InputError
 from napari_selfsup_recon.core.measurement import Region
 from napari_selfsup_recon.physics.base import Physics
+from napari_selfsup_recon.physics.recipe import Recipe
 from napari_selfsup_recon.physics.tomography._engine import Engine, RaysOf
 from napari_selfsup_recon.physics.tomography._rays import Rays
 from napari_selfsup_recon.physics.tomography._views import checked_angles
@@ -61,6 +63,7 @@ class Projector(Physics):
         self.pitch, self.axis_offset = float(pitch), float(axis_offset)
         self.memory = int(memory)
         self._breadth = breadth
+        self._filters: dict[tuple[object, ...], tuple[Tensor, Tensor, Tensor]] = {}
         self._engine = self._engine_for(self._rays, self.memory)
 
     @property
@@ -92,6 +95,15 @@ class Projector(Physics):
             "A sinogram cannot be cut into parts: each view sees all of a slice.",
             hint="Work on whole slices; choose fewer of them to save memory.",
         )
+
+    def __reduce__(self) -> Any:
+        # Stored matrices stay behind.
+        return type(self).from_recipe, (self.recipe(),)
+
+    @classmethod
+    @abstractmethod
+    def from_recipe(cls, recipe: Recipe) -> Projector:
+        """Rebuild the operator."""
 
     @abstractmethod
     def _rays(self, start: int, stop: int) -> Rays: ...

@@ -55,11 +55,16 @@ def filtered_back_projection(projector: Projector, y: Tensor, filter: Filter = "
             f"There is no filter {filter!r}.", hint=f"Choose from {', '.join(get_args(Filter))}."
         )
     value = y if y.dtype in (torch.float32, torch.float64) else y.float()
-    before, after = (torch.from_numpy(w).to(value) for w in projector._fbp_weights())
     cells = projector.detectors
     (length,) = fast_shape([2 * cells])
-    spectrum = torch.fft.rfft(value * before, n=length) * response(filter, length).to(value)
-    filtered = torch.fft.irfft(spectrum, n=length)[..., :cells]
+    key = filter, value.dtype, value.device
+    found = projector._filters.get(key)
+    if found is None:
+        before, after = (torch.from_numpy(w).to(value) for w in projector._fbp_weights())
+        found = projector._filters[key] = before, response(filter, length).to(value), after
+    before, gain, after = found
+    filtered = torch.fft.irfft(torch.fft.rfft(value * before, n=length) * gain, n=length)
+    filtered = filtered[..., :cells]
     return projector._back_projector.A_adjoint(filtered * after).to(y.dtype)
 
 

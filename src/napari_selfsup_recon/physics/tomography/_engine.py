@@ -93,6 +93,9 @@ class Engine:
         flat = value.reshape(-1, value.shape[-2] * value.shape[-1])
         if flat.dtype not in (torch.float32, torch.float64):
             flat = flat.float()
+        if flat.device.type not in _CHUNK:  # no sparse products, or no double precision there
+            out = self._run(value.cpu(), transposed=transposed)
+            return out.to(value.device)
         if not len(flat):
             out = flat.new_zeros(0, prod(target))
         elif self.fits(flat.dtype):
@@ -111,9 +114,10 @@ class Engine:
 
     def _chunked(self, flat: Tensor, transposed: bool) -> Tensor:
         out = flat.new_zeros(len(flat), prod(self._image if transposed else self._measured))
-        at = 0
-        for view in range(self._measured[0]):
-            for rays in self._chunks(self._rays_of(view, view + 1), flat.device):
+        views, cells = self._measured
+        at, some = 0, max(1, self._rays_at_once(flat.device) // cells)
+        for view in range(0, views, some):
+            for rays in self._chunks(self._rays_of(view, min(views, view + some)), flat.device):
                 counts, index, weights = _matrix.entries(rays, self._image)
                 matrix = _matrix.csr(counts, index, weights.to(flat.dtype), prod(self._image))
                 stop = at + len(rays)
@@ -126,10 +130,12 @@ class Engine:
         return out
 
     def _chunks(self, rays: Rays, device: torch.device) -> list[Rays]:
-        room = _CHUNK.get(device.type, _CHUNK["cpu"])
-        size = max(1, room // (_BYTES_AN_ENTRY * 3 * max(self._image)))
-        rays = rays.to(device)
+        size, rays = self._rays_at_once(device), rays.to(device)
         return [rays.part(at, at + size) for at in range(0, len(rays), size)]
+
+    def _rays_at_once(self, device: torch.device) -> int:
+        room = _CHUNK.get(device.type, _CHUNK["cpu"])
+        return max(1, room // (_BYTES_AN_ENTRY * 3 * max(self._image)))
 
     def _pair(self, dtype: torch.dtype, device: torch.device) -> _Pair:
         with self._lock:

@@ -62,7 +62,8 @@ def transposed(matrix: Tensor) -> Tensor:
 
 def product(matrix: Tensor, x: Tensor) -> Tensor:
     """Return ``matrix`` times the images ``x``, one a row: ``(images, rows of the matrix)``."""
-    if len(x) == 1:
-        return (matrix @ x[0])[None]
-    # Images side by side: each entry of the matrix then meets one short run of memory.
-    return (matrix @ x.T.contiguous()).T.contiguous()
+    with torch.autocast(x.device.type, enabled=False):
+        if len(x) == 1:
+            return (matrix @ x[0])[None]
+        # Images side by side: each entry of the matrix then meets one short run of memory.
+        return (matrix @ x.T.contiguous()).T.contiguous()
