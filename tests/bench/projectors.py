@@ -1,6 +1,7 @@
 """Projectors of CT: speed and memory, beside a bare sparse product, scikit-image and ASTRA.
 
     tox run -e bench -- projectors [--threads N] [--repeat N] [--only NAME ...] [--device cuda]
+    tox run -e bench -- projectors --accuracy
 
 Each row is measured in a process of its own. Times are medians after a first call, in milliseconds,
 peaks are the MB that the first call takes beyond what there is before it, its result included. Of
@@ -43,11 +44,15 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--only", nargs="*", help="names of cases and forms")
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--accuracy", action="store_true", help="print errors instead of times")
     parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.one:
         torch.set_num_threads(arguments.threads)
         print(row(*arguments.one, arguments.repeat, torch.device(arguments.device)))
+        return
+    if arguments.accuracy:
+        accuracy()
         return
     print(f"{arguments.threads} threads, {arguments.device}".ljust(20), end="")
     print("".join(f"{head:>9}" for head in HEADS) + "  dot test")
@@ -122,6 +127,74 @@ def row(case: str, form: str, repeat: int, device: torch.device) -> str:
         f"{'-':>9}" if f is None else f"{f:9.{p}f}" for f, p in zip(figures, places, strict=True)
     )
     return name + "".join(cells) + f"  {dot:.0e}"
+
+
+def accuracy() -> None:
+    """Print the errors of discs, of the adjoints, and FBP beside that of scikit-image."""
+    from skimage.data import shepp_logan_phantom
+    from skimage.transform import iradon, radon, resize
+
+    side, views = 256, 180
+    degrees = np.arange(views) * 180 / views
+    angles = np.deg2rad(degrees)
+    beams = {
+        "parallel": ParallelBeam((side, side), angles),
+        "parallel, pitch 0.7, axis off": ParallelBeam(
+            (side, side), angles, pitch=0.7, axis_offset=3.3
+        ),
+        "fan": FanBeam(
+            (side, side), 2 * angles, source_distance=3.0 * side, detector_distance=1.0 * side
+        ),
+    }
+    print(f"{side} x {side}, {views} views".ljust(32) + "   disc   dot float64   float32")
+    for name, beam in beams.items():
+        image, sinogram = disc(beam)
+        found = beam.A(torch.from_numpy(image)[None, None])[0, 0].numpy()
+        error = np.linalg.norm(found - sinogram) / np.linalg.norm(sinogram)
+        dots = [adjoint_error(beam, dtype=d) for d in (torch.float64, torch.float32)]
+        print(f"{name:<32}{error:7.2%}{dots[0]:14.0e}{dots[1]:10.0e}")
+    phantom = resize(shepp_logan_phantom(), (side, side), anti_aliasing=True)
+    theirs = radon(phantom, degrees, circle=False)
+    x, y = (torch.from_numpy(a.copy())[None, None] for a in (phantom, theirs.T))
+    plain = beams["parallel"]
+    # Its axis is half a pixel off the middle: of the slice, and of a detector of even width.
+    wide = ParallelBeam(
+        (side + 1, side + 1),
+        angles,
+        detectors=len(theirs),
+        axis_offset=len(theirs) // 2 - (len(theirs) - 1) / 2,
+    )
+    results = {
+        "scikit-image": iradon(theirs, degrees, circle=False, filter_name="ramp", output_size=side),
+        "ours, of its sinogram": wide.A_dagger(y)[0, 0, :side, :side].numpy(),
+        "ours, of our sinogram": plain.A_dagger(plain.A(x))[0, 0].numpy(),
+    }
+    for name, image in results.items():
+        psnr = -10 * np.log10(np.mean((image - phantom) ** 2))
+        print(f"FBP of Shepp-Logan, {name}: {psnr:.2f} dB")
+
+
+def disc(beam: ParallelBeam | FanBeam) -> tuple[np.ndarray, np.ndarray]:
+    """Return a disc off the middle, its edge covered in part, and its true sinogram."""
+    x, y, radius, fine = 20.3, -31.7, 70.0, 8
+    n = beam.image_shape[0]
+    place = (np.arange(n * fine) + 0.5) / fine - n / 2
+    inside = (place[None] - x) ** 2 + (place[:, None] - y) ** 2 <= radius**2
+    cells = np.arange(beam.detectors) - (beam.detectors - 1) / 2 - beam.axis_offset
+    u, angle = cells * beam.pitch, beam.angles[:, None]
+    normal_x, normal_y, distance = np.cos(angle), -np.sin(angle), u
+    if isinstance(beam, FanBeam):
+        whole = beam.source_distance + beam.detector_distance
+        normal_x, normal_y = (
+            whole * normal_x + u * normal_y,
+            whole * normal_y - u * np.cos(angle),
+        )
+        length = np.hypot(normal_x, normal_y)
+        normal_x, normal_y, distance = normal_x / length, normal_y / length, u / length
+        distance = distance * beam.source_distance
+    away = x * normal_x + y * normal_y - distance
+    chords = 2 * np.sqrt(np.maximum(radius**2 - away**2, 0))
+    return inside.reshape(n, fine, n, fine).mean((1, 3)), chords
 
 
 def scikit_image(images: np.ndarray, degrees: np.ndarray) -> str:

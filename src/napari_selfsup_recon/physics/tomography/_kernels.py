@@ -7,6 +7,7 @@ once, each on runs or on steps of its own.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
@@ -21,8 +22,9 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 def _compiled(function: _Function) -> _Function:
     # Neither fused nor reordered: the loops that count weights and that store them must agree.
-    finite = {"nnan", "ninf", "nsz"}
-    made = numba.njit(function, nogil=True, cache=True, fastmath=finite, error_model="numpy")
+    made = numba.njit(nogil=True, error_model="numpy", fastmath={"nnan", "ninf", "nsz"})(function)
+    with contextlib.suppress(RuntimeError):  # there may be no place to keep what was compiled
+        made.enable_caching()
     return cast(_Function, made)
 
 
