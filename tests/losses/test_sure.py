@@ -122,7 +122,7 @@ def test_photon_noise_is_biased_by_no_more_than_the_taylor_term() -> None:
     for _ in range(100):
         y = noise.sample(clean(), random)
         taylor += float(gain**2 * (y * bends(bent, y)).mean()) / 100
-    bias, error = compare(noise, bent, lambda y, g: sure_poisson(y, bent, gain, g), 3000)
+    bias, error = compare(noise, bent, lambda y, g: sure_poisson(y, bent, gain, g), 2000)
     assert abs(taylor) > 10 * error  # it can be told from noise
     assert abs(bias) < abs(taylor) + 3.3 * error
     assert bias == pytest.approx(taylor, rel=0.1)
@@ -145,10 +145,10 @@ def test_the_published_form_is_worse() -> None:
     gain, sigma = 0.3, 0.5
     noise = PoissonGaussian(gain, sigma)
     correct, error = compare(
-        noise, bent, lambda y, g: sure_poisson_gaussian(y, bent, gain, sigma, g, step=1e-2), 3000
+        noise, bent, lambda y, g: sure_poisson_gaussian(y, bent, gain, sigma, g, step=1e-2), 2000
     )
-    without, _ = compare(noise, bent, lambda y, g: sure(y, bent, noise, g, step=1e-2), 3000)
-    rei, _ = compare(noise, bent, lambda y, g: published(y, bent, gain, sigma, g), 3000)
+    without, _ = compare(noise, bent, lambda y, g: sure(y, bent, noise, g, step=1e-2), 2000)
+    rei, _ = compare(noise, bent, lambda y, g: published(y, bent, gain, sigma, g), 2000)
     # Second derivative 0.4 everywhere: what is expected of each, by hand.
     taylor, term = gain**2 * 0.4 * float(clean().mean()), 2 * gain * sigma**2 * 0.4
     assert correct == pytest.approx(taylor, abs=4 * error)
