@@ -127,7 +127,7 @@ def test_stops_in_time(solver: Any, sigma: float) -> None:
         )
         for k in (3, 10, 30, 60, 150)
     ]
-    assert reached > max(others) - 0.8
+    assert reached > max(others) - 0.5
     if sigma:
         assert reached > others[-1 if solver == "cgls" else 0] + 0.5
     assert reached > psnr(truth, physics.A_dagger(torch.from_numpy(y)[None, None])[0, 0].numpy())
@@ -139,7 +139,8 @@ def test_the_choice_sees_no_truth_and_is_the_same_each_time() -> None:
     one, two = LeastSquares(physics), LeastSquares(physics)
     assert np.array_equal(one.reconstruct(y), two.reconstruct(y))
     assert one.scores == two.scores
-    assert one.iterations == min(one.scores, key=lambda k: one.scores[k])
+    assert one.iterations is not None
+    assert 1 <= one.iterations <= min(one.scores, key=lambda k: one.scores[k])
     fixed = LeastSquares(physics, LeastSquaresOptions(iterations=one.iterations or 1))
     assert np.array_equal(fixed.reconstruct(y), one.reconstruct(y))
     scaled = LeastSquares(physics)

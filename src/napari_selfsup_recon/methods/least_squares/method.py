@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
+from dataclasses import replace
 from time import perf_counter
 from typing import Any, ClassVar
 
@@ -36,6 +37,8 @@ _LEAST_PATIENCE, _PATIENCE = 5, 0.3
 _FLAT = 1e-4
 # Left-out values that are predicted no better than this say nothing (share of their power).
 _UNPREDICTED = 0.9
+# Values that count less than this are taken to count so much where their noise is drawn.
+_LEAST_WEIGHT = 1e-6
 
 
 class LeastSquares(Method):
@@ -45,9 +48,9 @@ class LeastSquares(Method):
 
     The iteration starts from 0, so that what the instrument does not see stays 0. Details come in
     the order in which they are measured well, noise last: stopping is what keeps it out. By default
-    a tenth of the measured values is left out first, and the iteration is the one that predicts
-    these best; then all of them are used. Where values say nothing of each other (masks, k-space)
-    the iteration runs until it stands still, which it does at once.
+    a tenth of the measured values is left out first; how many iterations predict these best, and
+    how many restore a simulated measurement best, make the choice. Where values say nothing of each
+    other (masks, k-space) the iteration runs until it stands still, which it does at once.
 
     Photon counts (``Transmission``) are taken as line integrals, weighed by their variance.
 
@@ -100,8 +103,9 @@ class LeastSquares(Method):
         Yields
         ------
         Event
-            Where the iterations are chosen a ``Stage`` of that name, a ``Step`` for each with its
-            held-out ``score`` in ``details``, and a ``Notice`` of the choice. Then the ``Stage`` of
+            Where the iterations are chosen a ``Stage`` of that name, a ``Step`` for each with the
+            held-out ``score`` or the ``error`` of the simulation in ``details``, and a ``Notice``
+            of the choice. Then the ``Stage`` of
             the reconstruction, a ``Step`` after each iteration (``details["misfit"]``: root mean
             square of the residuals in units of the measurement), a ``Preview`` about once a second,
             last ``Done`` with the result, float32 NumPy.
@@ -167,32 +171,71 @@ class LeastSquares(Method):
         return Projected(*given) if positive else ConjugateGradients(*given)
 
     def _chosen(self, problem: Equations, weights: Tensor) -> Generator[Event, None, int]:
-        """Return the iteration that predicts left-out values best."""
+        """Return how many iterations to do.
+
+        Left-out values lie behind the instrument, which hides noise of the image from them: they
+        ask for too many. The image that predicts them best is then taken for a truth, measured with
+        noise as strong as the residuals say, and iterated towards; it is evener than any image and asks for
+        too few. The way is gone by half.
+        """
         most = self.options.max_iterations
         draw = torch.rand(weights.shape[2:], generator=torch_generator("held out"))
         hidden = torch.where((draw < _HELD_OUT).to(weights.device), weights, 0.0)
         power = float((hidden * problem.values.square()).sum(dtype=torch.float64))
         work = self._begin(problem, weights - hidden)
         self.scores = scores = {}
-        best, lowest = 0, 1.0
+        best, lowest, truth, within = 0, 1.0, work.x, 0.0
         while work.count < most and power > 0:
             work.step()
             off = hidden * (work.expected - problem.values).square()
             score = scores[work.count] = float(off.sum(dtype=torch.float64)) / power
             if score < lowest:
-                best, lowest = work.count, score
+                best, lowest, truth, within = work.count, score, work.x.clone(), work.misfit
             yield Step(work.count, most, details={"score": score})
-            if work.flatness < _FLAT or work.count - best > max(_LEAST_PATIENCE, _PATIENCE * best):
+            if work.flatness < _FLAT or _in_vain(work.count, best):
                 break
         if lowest > _UNPREDICTED:
             yield Notice("Left-out values cannot be predicted: iterated until nothing changes.")
             return most
-        limited = best == most
-        why = "the most that are allowed" if limited else "chosen by values that were left out"
-        yield Notice(f"{best} iterations, {why}.")
+        # With h degrees of freedom a value residuals are 1 - h of those that are left out, and the
+        # variance of the noise is their product.
+        beyond = (lowest * power / float(hidden.sum(dtype=torch.float64))) ** 0.5
+        level = (within * beyond) ** 0.5
+        fewest = yield from self._on_twin(problem, weights, truth, level)
+        total = max(1, round((best * fewest) ** 0.5))
+        yield Notice(f"{total} iterations, chosen by left-out values and a simulation.")
+        return total
+
+    def _on_twin(
+        self, problem: Equations, weights: Tensor, truth: Tensor, level: float
+    ) -> Generator[Event, None, int]:
+        """Return the iteration that comes closest to ``truth`` from a simulated measurement of it.
+
+        ``level`` is the standard deviation of the noise of a value that counts fully.
+        """
+        most = self.options.max_iterations
+        with torch.no_grad():
+            clean = problem.physics.A(truth)
+        noise = torch.randn(clean.shape, generator=torch_generator("twin")).to(clean)
+        spread = weights.clamp_min(_LEAST_WEIGHT).rsqrt().mul_(level)
+        work = self._begin(replace(problem, values=clean + spread * noise), weights)
+        best, lowest = 1, float("inf")
+        while work.count < most:
+            work.step()
+            error = float((work.x - truth).square().mean(dtype=torch.float64)) ** 0.5
+            if error < lowest:
+                best, lowest = work.count, error
+            yield Step(work.count, most, details={"error": error})
+            if work.flatness < _FLAT or _in_vain(work.count, best):
+                break
         return best
 
     def _image(self, work: Iteration) -> FloatImage:
         image = self.physics.field_of_view(work.x)[0]
         image = image[0] if self.physics.channels is None else image
         return np.array(image.cpu().numpy(), dtype=np.float32, order="C")
+
+
+def _in_vain(count: int, best: int) -> bool:
+    """Return whether nothing has become better for long."""
+    return count - best > max(_LEAST_PATIENCE, _PATIENCE * best)

@@ -22,8 +22,8 @@ class LeastSquaresOptions(ReconstructionOptions):
     iterations: Annotated[int, Field(ge=1, le=10_000)] | Literal["auto"] = option(
         "auto",
         title="Iterations",
-        description="More are sharper and noisier. auto stops where values that were left out are "
-        "predicted best.",
+        description="More are sharper and noisier. auto stops in time, by values that are left out "
+        "and a simulation.",
     )
     max_iterations: int = option(
         300,
