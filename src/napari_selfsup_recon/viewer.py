@@ -194,6 +194,7 @@ def reconstruct(
     baseline_options: AnyOptions | None = None,
     keep: Sequence[str] = (),
     noise: AnyNoise | None = None,
+    trust: bool = False,
     preview_every: float = 2.0,
     background: bool = False,
 ) -> list[Image] | Job:
@@ -229,6 +230,9 @@ def reconstruct(
         least squares for the others; None for none.
     keep
         Steps of the preparation of a scan to leave out: ``"columns"``, ``"stripes"``.
+    trust
+        Whether hidden layers are added that say what a learned result may be trusted for: what the
+        measurement determines and what was inferred, the residual, and how sure the method is.
 
     Returns
     -------
@@ -276,6 +280,7 @@ def reconstruct(
             "physics": physics,
             "noise": None if noise is None else _model(NoiseChoice, noise, "noise"),
             "preview_every": preview_every,
+            "trust": trust,
             **chosen,
         }
     )

@@ -123,3 +123,17 @@ def test_what_does_not_fit_is_refused(scan: Path, capsys: Errors) -> None:
         run("reconstruct", scan / "scan.npy", "--flat", scan / "f.npy", "-o", scan / "f.npy") == 2
     )
     assert not (scan / "out.tif").exists()
+
+
+def test_companions_go_beside_the_result(scan: Path, capsys: Errors) -> None:
+    files = ("--flat", scan / "flat.npy", "--dark", scan / "dark.npy")
+    flags = ("--angles", scan / "angles.txt", *files, *FAKE, "--trust", "-o", scan / "a.ome.tif")
+    assert run("reconstruct", scan / "scan.npy", *flags) == 0
+    seen, rest = (
+        np.asarray(volumes.read(scan / f"a_{name}.ome.tif").data) for name in ("seen", "inferred")
+    )
+    whole = np.asarray(volumes.read(scan / "a.ome.tif").data)
+    np.testing.assert_allclose(seen + rest, whole, atol=1e-4)
+    (scan / "a.ome.tif").unlink()
+    assert run("reconstruct", scan / "scan.npy", *flags) == 3  # a companion is there already
+    assert "exists" in capsys.readouterr().err

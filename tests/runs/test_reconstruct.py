@@ -307,3 +307,65 @@ def test_toml_holds_all_of_it(tmp_path: Path) -> None:
     assert RunConfig.load_toml(tmp_path / "run.toml") == made
     default = RunConfig(task="reconstruct", physics={"instrument": "mri"})  # type: ignore[arg-type]
     assert (default.method, default.baseline) == ("ei", "least-squares")
+
+
+def test_a_learned_result_says_what_to_trust() -> None:
+    stack, degrees = recon_fakes.sinogram(columns=24, axis=11.0, views=12, slices=2)
+    plan = plan_of(
+        measured(stack, scale=(2, 1, 0.5)),
+        {"angles": degrees},
+        method="ei",
+        options={"steps": 1, "width": 2, "iterations": 1},
+        baseline=None,
+        trust=True,
+    )
+    events = list(execute(plan))
+    (result,) = results(events)
+    image = result.measurement
+    assert set(result.companions) == {"residual", "seen", "inferred", "spread"}
+    parts = {name: np.asarray(made.data) for name, made in result.companions.items()}
+    np.testing.assert_allclose(parts["seen"] + parts["inferred"], image.data, atol=1e-5)
+    assert parts["residual"].shape == stack.shape
+    assert result.companions["residual"].scale == (2, 0.5, 0.5)
+    assert result.companions["spread"].scale == image.scale
+    told = [event.message for event in events if isinstance(event, Notice)]
+    assert any("%" in message for message in told)
+    shares = result.provenance.scores
+    assert 0 < shares["share that is measured"] < shares["share that can be learned"] <= 1
+
+
+def test_robust_learning_has_to_be_told_the_noise_of_gaps() -> None:
+    image, mask = holes()
+    data = measured(np.where(mask, image, 0))
+    with pytest.raises(InputError, match="has to know the noise"):
+        plan_of(data, {}, instrument="inpainting", method="rei")
+    assert plan_of(data, {}, instrument="inpainting", method="rei", noise={"read_noise": 0.1})
+    assert plan_of(method="rei")  # of sinograms it is estimated
+
+
+@pytest.mark.parametrize("key", ["total-variation", "least-squares", "filtered-back-projection"])
+def test_the_classical_methods_run_on_what_they_take(key: str) -> None:
+    sinogram, degrees = recon_fakes.sinogram(columns=24, axis=11.0, views=12)
+    image, mask = holes((16, 16))
+    kspace = np.fft.fftshift(np.fft.fft2(image)) * mask
+    counts = RNG.poisson(1e4 * np.exp(-sinogram))
+    for instrument, data, physics in (
+        ("parallel-beam", measured(sinogram), {}),
+        (
+            "fan-beam",
+            measured(sinogram),
+            {"scan": {"source_distance": 90, "detector_distance": 0}},
+        ),
+        ("transmission", measured(counts), {"scan": {"light": 1e4, "axis": 11.0}}),
+        ("inpainting", measured(np.where(mask, image, 0)), {}),
+        ("mri", complex_measurement(kspace, name="k"), {}),
+    ):
+        given = {"angles": degrees} if physics or data.shape == sinogram.shape else {}
+        asked = {"instrument": instrument, "physics": physics, "method": None, "baseline": key}
+        if key == "filtered-back-projection" and instrument in ("inpainting", "mri"):
+            with pytest.raises(InputError, match="needs the projections"):
+                plan_of(data, given, **asked)
+            continue
+        (result,) = results(list(execute(plan_of(data, given, **asked))))
+        assert np.isfinite(result.measurement.data).all()
+        assert json.dumps(result.provenance.as_dict())

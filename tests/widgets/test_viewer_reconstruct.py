@@ -117,3 +117,13 @@ def test_what_cannot_be_used_starts_nothing(viewer, scan, cells):
     ):
         with pytest.raises(InputError, match=message):
             reconstruct(viewer, layer, **FAKE | more)
+
+
+def test_companions_are_hidden_layers(viewer, scan, qtbot):
+    (layer,) = reconstruct(viewer, scan, trust=True, **FAKE | {"baseline": None})
+    names = [other.name for other in viewer.layers if not other.visible]
+    wanted = ("residual", "seen", "inferred", "spread")
+    assert names == [f"{layer.name} {name}" for name in wanted]
+    for name in names:
+        assert [str(unit) for unit in viewer.layers[name].units] == ["micrometer"] * 3
+    settle(qtbot)

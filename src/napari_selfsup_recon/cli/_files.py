@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_selfsup_recon.core.errors import InputError
-from napari_selfsup_recon.runs.result import Result
+from napari_selfsup_recon.runs.result import COMPANIONS, Result
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,7 @@ class Outputs:
     baseline: Path | None = None
     model: Path | None = None
     overwrite: bool = False
+    companions: bool = False
 
     def check(self, sources: Sequence[Path]) -> None:
         """Refuse what could not be written in the end, or would replace an input.
@@ -44,10 +45,26 @@ class Outputs:
             raise InputError(
                 "Two outputs have the same name.", hint="Choose different names for them."
             )
+        if self.companions:
+            images += [self.companion(name) for name in COMPANIONS]
         for path in images:
             volumes.check_writable(path, overwrite=self.overwrite)
         if self.model is not None:
             check_model_path(self.model, overwrite=self.overwrite)
+
+    def companion(self, name: str) -> Path:
+        """Return where a companion of the result goes."""
+        stem, dot, endings = self.result.name.partition(".")
+        return self.result.with_name(f"{stem}_{name}{dot}{endings}")
+
+    def write_companions(self, result: Result) -> Iterator[Path]:
+        """Write what belongs beside a result."""
+        from napari_selfsup_recon.io import volumes
+
+        for name, measurement in result.companions.items():
+            path = self.companion(name)
+            volumes.write(path, measurement, provenance=result.provenance, overwrite=self.overwrite)
+            yield path
 
     def write(self, path: Path, result: Result) -> None:
         """Write the image of a result with its provenance."""

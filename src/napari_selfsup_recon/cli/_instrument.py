@@ -29,6 +29,12 @@ def add_instrument(parser: argparse.ArgumentParser) -> None:
         metavar="STEP,...",
         help="leave out these steps of the preparation of a scan: columns, stripes",
     )
+    instrument.add_argument(
+        "--trust",
+        action="store_true",
+        help="also write what to trust of a learned result: OUT_seen, OUT_inferred, OUT_residual "
+        "and OUT_spread",
+    )
     scan = parser.add_argument_group("scan", "Angles are degrees, columns count from 0.")
     add_facts(scan, Tomograph, "scan", SCAN_FLAGS)
     sampling = parser.add_argument_group("missing pixels and k-space")

@@ -73,7 +73,8 @@ def _physics(
     if config.task == "denoise":
         return {}
     if config.task == "reconstruct":
-        return {"physics": _instrument(arguments, config)}
+        trust = {"trust": True} if arguments.trust else {}
+        return {"physics": _instrument(arguments, config), **trust}
     update: dict[str, Any] = {}
     if arguments.psf:
         update |= {"psf": "file", "path": arguments.psf, "fwhm": None}
@@ -174,7 +175,9 @@ def _outputs(arguments: argparse.Namespace, config: RunConfig) -> Outputs:
             hint="Leave --save-model, or choose a learned method.",
         )
     sources = [arguments.input, *_more_inputs(config.physics)]
+    trusted = config.task == "reconstruct" and config.trust
     outputs = Outputs(
+        companions=trusted,
         result=Path(arguments.output),
         baseline=Path(arguments.baseline_output) if arguments.baseline_output else None,
         model=Path(arguments.save_model) if arguments.save_model else None,
@@ -210,6 +213,9 @@ def _execute(plan: RunPlan, outputs: Outputs, arguments: argparse.Namespace) -> 
                     if path is not None:
                         outputs.write(path, event)
                         progress.say(f"{event.label}: {path}")
+                    if last and outputs.companions:
+                        for made in outputs.write_companions(event):
+                            progress.say(f"companion: {made}")
                     if last and outputs.model is not None:
                         for saved in save_models(event, outputs.model, outputs.overwrite):
                             progress.say(f"model: {saved}")

@@ -14,7 +14,7 @@ import torch
 
 from napari_selfsup_recon.core.errors import JobFailedError
 from napari_selfsup_recon.core.events import Done, Event, Notice, Preview, Stage, Step
-from napari_selfsup_recon.core.measurement import FloatImage, Measurement
+from napari_selfsup_recon.core.measurement import FloatImage
 from napari_selfsup_recon.core.options import Options
 from napari_selfsup_recon.core.provenance import METADATA_KEY
 from napari_selfsup_recon.core.registry import Entry
@@ -25,7 +25,9 @@ from napari_selfsup_recon.runs._checks import doubts
 from napari_selfsup_recon.runs._outcome import Outcome
 from napari_selfsup_recon.runs._preview import Previews
 from napari_selfsup_recon.runs._provenance import provenance
+from napari_selfsup_recon.runs._trust import companions_of, phase_of, shown, what_can_be_learned
 from napari_selfsup_recon.runs.control import Control
+from napari_selfsup_recon.runs.instruments import SCANS
 from napari_selfsup_recon.runs.names import chosen_by, result_label
 from napari_selfsup_recon.runs.noise import noise_for
 from napari_selfsup_recon.runs.plan import RunPlan
@@ -86,17 +88,21 @@ class ReconJob:
         self, number: int, entry: Entry, options: Options, physics: Physics
     ) -> Iterator[Event]:
         began = perf_counter()
-        noise = noise_for(self.plan.config.noise, self.problem.y[len(self.problem.y) // 2], None)
+        noise = self._noise()
         method = _build(entry, options, physics, noise)
         progress = _Progress()
-        total = getattr(options, "steps", None) or getattr(options, "iterations", None)
+        planned = getattr(options, "steps", None) or getattr(options, "iterations", None)
+        total = planned if isinstance(planned, int) else None
         yield Stage(
             entry.label,
-            total if isinstance(total, int) else None,
+            total,
             number,
             len(self.plan.methods),
         )
+        shares: dict[str, float] = {}
         if entry.learned:
+            shares = yield from what_can_be_learned(method)
+            yield Stage(entry.label, total, number, len(self.plan.methods))
             yield from self._train(cast(LearnedMethod, method), progress)
             if not (cast(LearnedMethod, method).trained and progress.steps):
                 yield Notice("Stopped before anything was learned.", "warning")
@@ -109,16 +115,23 @@ class ReconJob:
             steps=progress.steps,
             best_step=progress.best_step,
             reason="failed" if progress.error is not None else progress.reason,
-            scores=getattr(method, "scores", {})
-            or ({} if progress.best_score is None else {"chosen": progress.best_score}),
+            scores=_scores(method, progress) | shares if entry.learned else {},
             model=method if entry.learned and self.keep_models else None,
             noise=noise,
             chosen=chosen,
         )
         self.steps = max(self.steps, outcome.steps)
-        yield from self._deliver(entry, options, outcome, perf_counter() - began)
+        yield from self._deliver(entry, options, outcome, perf_counter() - began, method)
         if progress.error is not None:
             raise progress.error
+
+    def _noise(self) -> NoiseEstimate | None:
+        """Return the noise for a method; estimated of scans alone, the others have gaps."""
+        choice = self.plan.config.noise
+        if choice is None or not choice.given or self.problem.instrument in SCANS:
+            return noise_for(choice, self.problem.y[len(self.problem.y) // 2], None)
+        values = (choice.gain or 0.0, choice.offset or 0.0, choice.read_noise or 0.0)
+        return NoiseEstimate(gain=values[0], offset=values[1], sigma=values[2])
 
     def _train(self, method: LearnedMethod, progress: _Progress) -> Iterator[Event]:
         """Train on all slices at once; what fails after something was learned is kept for later."""
@@ -146,7 +159,7 @@ class ReconJob:
     def _show(self, method: LearnedMethod, step: int) -> Iterator[Event]:
         began = perf_counter()
         image = self._one(method, len(self.problem.y) // 2)
-        yield self.previews.event(_shown(image, self.problem.channels), step, began=began)
+        yield self.previews.event(shown(image, self.problem.channels), step, began=began)
 
     def _one(self, method: Method, number: int) -> FloatImage:
         """Return one slice, without events."""
@@ -180,7 +193,7 @@ class ReconJob:
                         image = _array(event.image)
                         if self.previews.due:
                             yield self.previews.event(
-                                _shown(image, self.problem.channels), event.step
+                                shown(image, self.problem.channels), event.step
                             )
                         if self.control.stopping:
                             progress.reason = "stopped"
@@ -212,10 +225,15 @@ class ReconJob:
         return stack, chosen
 
     def _deliver(
-        self, entry: Entry, options: Options, outcome: Outcome, seconds: float
+        self,
+        entry: Entry,
+        options: Options,
+        outcome: Outcome,
+        seconds: float,
+        method: Method,
     ) -> Iterator[Event]:
         problem = self.problem
-        data = _shown(outcome.image, problem.channels)
+        data = shown(outcome.image, problem.channels)
         reached = data[np.isfinite(data.reshape(len(data), -1)).any(axis=1)]
         for doubt in doubts(reached, reached):
             yield Notice(f"{entry.label}: {doubt}", "warning")
@@ -225,14 +243,24 @@ class ReconJob:
         )
         result = problem.result
         image = result.with_data(data.reshape(result.shape), name=f"{result.name} {label}")
+        more = dict(phase_of(image, outcome.image, problem.channels))
+        if self.plan.config.trust and entry.learned and not self.control.stopping:
+            more |= yield from companions_of(method, problem, image)
         yield Result(
             measurement=replace(image, metadata={**image.metadata, METADATA_KEY: recipe.as_dict()}),
             label=label,
             key=entry.key,
             provenance=recipe,
-            companions=_phase(image, outcome.image, problem.channels),
+            companions=more,
             models=() if outcome.model is None else (outcome.model,),
         )
+
+
+def _scores(method: Method, progress: _Progress) -> dict[str, float]:
+    known = dict(getattr(method, "scores", {}))
+    if not known and progress.best_score is not None:
+        known = {"chosen": progress.best_score}
+    return known
 
 
 def _build(entry: Entry, options: Options, physics: Physics, noise: NoiseEstimate | None) -> Method:
@@ -253,18 +281,3 @@ def _array(image: Any) -> FloatImage:
     if hasattr(image, "detach"):
         image = image.detach().cpu().numpy()
     return np.ascontiguousarray(image, dtype=np.float32)
-
-
-def _shown(image: FloatImage, channels: int | None) -> FloatImage:
-    """Return what is looked at: of complex images (two channels) their size."""
-    if channels is None:
-        return image
-    magnitude: FloatImage = np.hypot(image[..., 0, :, :], image[..., 1, :, :])
-    return magnitude
-
-
-def _phase(image: Measurement, values: FloatImage, channels: int | None) -> dict[str, Measurement]:
-    if channels is None:
-        return {}
-    phase = np.arctan2(values[:, 1], values[:, 0]).reshape(image.shape)
-    return {"phase": image.with_data(phase, name=f"{image.name} phase")}

@@ -162,6 +162,12 @@ class RunConfig(Options):
         title="Frames",
         description="Indices along the leading axes (times, channels) to work on; all if none.",
     )
+    trust: bool = option(
+        False,
+        title="What to trust",
+        description="Also make the companions of a learned reconstruction: what the measurement "
+        "determines, what was inferred, the residual, and how sure the method is.",
+    )
     preview_every: float = option(
         2.0,
         ge=0,

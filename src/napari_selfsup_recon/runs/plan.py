@@ -21,7 +21,7 @@ from napari_selfsup_recon.runs.instruments import LABELS
 from napari_selfsup_recon.runs.memory import check_device, device_memory, memory_needed
 from napari_selfsup_recon.runs.problem import Given, Problem, pose
 from napari_selfsup_recon.runs.psf import choose_psf
-from napari_selfsup_recon.runs.suits import refuse
+from napari_selfsup_recon.runs.suits import check_noise, refuse
 from napari_selfsup_recon.runs.words import validate
 
 
@@ -216,6 +216,7 @@ def _options(config: RunConfig) -> tuple[Options | None, Options | None]:
             )
         if config.task == "reconstruct":
             refuse(entry, config.physics.instrument)
+            check_noise(entry, config)
         found.append(validate(entry.load_options(), given, where=entry.label))
     if config.baseline == config.method:  # nothing to compare with
         found[1] = None

@@ -10,6 +10,9 @@ from napari_selfsup_recon.core.events import Event
 from napari_selfsup_recon.core.measurement import Measurement
 from napari_selfsup_recon.core.provenance import Provenance
 
+#: What belongs beside a learned reconstruction, by name.
+COMPANIONS = ("residual", "seen", "inferred", "spread")
+
 
 @dataclass(frozen=True, slots=True)
 class Result(Event):

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from napari_selfsup_recon.core.errors import InputError
 from napari_selfsup_recon.core.registry import Entry
 from napari_selfsup_recon.methods.registry import METHODS
 from napari_selfsup_recon.runs.instruments import LABELS, SCANS, Instrument
+
+if TYPE_CHECKING:
+    from napari_selfsup_recon.runs.config import RunConfig
 
 # What a method can take, where that is not everything.
 _ONLY: dict[str, tuple[tuple[str, ...], str]] = {
@@ -13,14 +18,6 @@ _ONLY: dict[str, tuple[tuple[str, ...], str]] = {
     "richardson-lucy": (
         ("parallel-beam", "fan-beam"),
         "It needs a measurement that is a sum of light, never negative.",
-    ),
-    "total-variation": (
-        ("parallel-beam", "fan-beam", "inpainting", "mri"),
-        "It needs a linear instrument: correct the counts with flat fields, and choose CT.",
-    ),
-    "least-squares": (
-        ("parallel-beam", "fan-beam", "transmission", "inpainting", "mri"),
-        "It needs a linear instrument.",
     ),
 }
 
@@ -51,3 +48,21 @@ def refuse(entry: Entry, instrument: Instrument) -> None:
         f"{entry.label} cannot reconstruct from {LABELS[instrument]!r}. {_ONLY[entry.key][1]}",
         hint=f"Choose from {others}.",
     )
+
+
+def check_noise(entry: Entry, config: RunConfig) -> None:
+    """Complain where a method has to know the noise, and cannot estimate it.
+
+    Raises
+    ------
+    InputError
+        With what to give.
+    """
+    known = config.noise is not None and config.noise.given
+    if entry.key == "rei" and config.physics.instrument not in SCANS and not known:
+        raise InputError(
+            f"{entry.label} has to know the noise, which cannot be estimated where pixels or "
+            "places of k-space are missing.",
+            hint="Give the read noise (its standard deviation), and the gain where light is "
+            "counted; or choose ei for measurements with little noise.",
+        )

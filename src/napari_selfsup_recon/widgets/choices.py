@@ -83,12 +83,13 @@ class InstrumentChoice:
 
 @dataclass(frozen=True)
 class MethodChoice:
-    """The method with its options, and the baseline if one is wanted."""
+    """The method with its options, the baseline if one is wanted, and whether companions are."""
 
     key: str = "ssi"
     options: Options = field(default_factory=lambda: default_options("ssi"))
     baseline: str | None = "richardson-lucy"
     baseline_options: Options | None = None
+    trust: bool = False
 
 
 @dataclass(frozen=True)

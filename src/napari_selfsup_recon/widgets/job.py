@@ -283,6 +283,9 @@ class Job:
         if self.plan is not None and self.plan.problem is not None:
             self._same_contrast(layer, event.measurement.data)
         self.layers.append(layer)
+        for companion in event.companions.values():
+            place = result_source(self.source, companion, viewer)
+            add_layer(viewer, place, companion.data, companion.name, visible=False)
 
     def _same_contrast(self, layer: Image | None, values: Any) -> None:
         """Show all results of the run alike: with the contrast that suits the first."""

@@ -54,12 +54,15 @@ class MethodCard(Card):
         self.rival = QComboBox()
         guard_wheel(self.rival)
         describe(self.rival, *TEXTS["rival"])
+        self.trust = QCheckBox("Also show what to trust")
+        describe(self.trust, *TEXTS["trust"])
         self._rivals = row(self.baseline, self.rival)
         self._rivals.setStretch(1, 1)
         for widget in (self.method, self._summary, self._place):
             self.body.addWidget(widget)
         self.body.addLayout(self._rivals)
         self.body.addWidget(self._baseline_place)
+        self.body.addWidget(self.trust)
         self.method.currentIndexChanged.connect(self._on_method)
         self.baseline.toggled.connect(self._on_baseline)
         self.rival.currentIndexChanged.connect(self._on_method)
@@ -87,6 +90,7 @@ class MethodCard(Card):
             baseline_options=self._baseline_form.value()
             if baseline and self._baseline_form
             else None,
+            trust=self.trust.isChecked() and not self.trust.isHidden(),
         )
 
     def setValue(self, choice: MethodChoice) -> None:
@@ -94,6 +98,7 @@ class MethodCard(Card):
         self._kept[choice.key] = choice.options
         if choice.baseline is not None and choice.baseline_options is not None:
             self._kept[choice.baseline] = choice.baseline_options
+        self.trust.setChecked(choice.trust)
         with QSignalBlocker(self.baseline), QSignalBlocker(self.rival):
             self.baseline.setChecked(choice.baseline is not None)
             self.rival.setCurrentIndex(max(0, self.rival.findData(choice.baseline)))
@@ -148,6 +153,7 @@ class MethodCard(Card):
             self._form = self._replace(entry, self._form, self._place)
             self._form_key = entry.key
             self._place = self._form
+        self.trust.setVisible(entry.learned and self._task == "reconstruct")
         rivals = entry.learned and self.rival.count() > 0
         self.baseline.setVisible(rivals)
         self.rival.setVisible(rivals)

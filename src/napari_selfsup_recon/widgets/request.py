@@ -114,6 +114,7 @@ def _reconstruction(layer: Layer, intent: Intent, viewer: Any, attempt: bool) ->
         ),
         physics=physics,
         noise=intent.noise,
+        trust=method.trust and not attempt,
         preview_every=_TRY_EVERY if attempt else preview_interval(),
     )
     return Request(source, config, given=given_of(choice))

@@ -144,6 +144,11 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Also run the baseline",
         "A classical method first: an image in seconds, to compare the learned one with.",
     ),
+    "trust": (
+        "Also show what to trust",
+        "Adds hidden layers after learning: what the measurement determines and what was inferred, "
+        "the residual, and how sure the method is.",
+    ),
     "rival": ("Baseline", "The classical method that runs first."),
     "device": (
         "Device",
