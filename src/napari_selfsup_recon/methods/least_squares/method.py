@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from dataclasses import replace
+from math import sqrt
 from time import perf_counter
 from typing import Any, ClassVar
 
@@ -175,8 +176,8 @@ class LeastSquares(Method):
 
         Left-out values lie behind the instrument, which hides noise of the image from them: they
         ask for too many. The image that predicts them best is then taken for a truth, measured with
-        noise as strong as the residuals say, and iterated towards; it is evener than any image and asks for
-        too few. The way is gone by half.
+        noise as strong as the residuals say, and iterated towards; it is evener than any image and
+        asks for too few. The way is gone by half.
         """
         most = self.options.max_iterations
         draw = torch.rand(weights.shape[2:], generator=torch_generator("held out"))
@@ -202,7 +203,7 @@ class LeastSquares(Method):
         beyond = (lowest * power / float(hidden.sum(dtype=torch.float64))) ** 0.5
         level = (within * beyond) ** 0.5
         fewest = yield from self._on_twin(problem, weights, truth, level)
-        total = max(1, round((best * fewest) ** 0.5))
+        total = max(1, round(sqrt(best * fewest)))
         yield Notice(f"{total} iterations, chosen by left-out values and a simulation.")
         return total
 
