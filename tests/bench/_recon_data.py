@@ -123,12 +123,17 @@ def missing_pixels(folder: Path, full: bool) -> Protocol:
         grid = half[: rows * side, : columns * side].reshape(rows, side, columns, side)
         return grid.swapaxes(1, 2).astype(np.float32)
 
+    def filled(stack: Images) -> Images:
+        return stack[stack.std((1, 2)) > 0.02]
+
     train, validation = [], []
     for name in ("microscopy_2d/maize_clsm.tif", "ct/sandstone_microct_1024x996.tif"):
         grid = crops(imread(folder / name))
-        train.append(grid[:-1].reshape(-1, side, side))
-        validation.append(grid[-1])
-    test = [crops(image).reshape(-1, side, side) for image in (skdata.coins(), skdata.moon())]
+        train.append(filled(grid[:-1].reshape(-1, side, side)))
+        validation.append(filled(grid[-1]))
+    test = [
+        filled(crops(image).reshape(-1, side, side)) for image in (skdata.coins(), skdata.moon())
+    ]
     mask = np.random.default_rng(0).random((side, side)) < 0.7
     sets = (np.concatenate(part) for part in (train, validation, test))
     return Protocol("missing-pixels", Inpainting(mask), Poisson(0.05), *sets, seeds(full))

@@ -140,7 +140,8 @@ class Reconstructor(nn.Module):
                     x + solve(forward, backward, misfit, strength, self.solver_steps)
                 )
 
-        start = torch.zeros_like(backward(values))
+        # What is not measured is zero in it, but what is measured badly is not.
+        start = self._limited(physics.A_dagger(y) / self.units.image)
         with autocast(y.device, self.precision):
             x: Tensor = net(start, consistency)
         return x.float()

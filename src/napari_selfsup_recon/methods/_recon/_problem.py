@@ -29,7 +29,7 @@ _BRIGHT = 0.99
 _POWER_STEPS = 20
 # What is learned is about a tenth as large as the image.
 _LEARNED = 0.1
-_LEAST_TRUST = 0.01
+_LEAST_TRUST, _MOST_TRUST = 0.01, 1.0
 
 
 @dataclass(frozen=True)
@@ -158,7 +158,7 @@ def measure_units(physics: Physics, y: Tensor, seed: int, noise: Noise | None = 
     trust = _LEAST_TRUST
     if noise is not None:
         variance = noise_level(own, y[: len(few)], noise)
-        trust = max(trust, variance / (norm * (_LEARNED * bright) ** 2))
+        trust = min(max(trust, variance / (norm * (_LEARNED * bright) ** 2)), _MOST_TRUST)
     return Units(bright, measured, norm, trust)
 
 

@@ -43,7 +43,7 @@ class NetworkOptions(TrainingOptions):
         "unet: one network that repairs the filtered back projection (or its like).",
     )
     width: int = option(
-        16,
+        8,
         ge=2,
         le=256,
         title="Width",
@@ -60,7 +60,7 @@ class NetworkOptions(TrainingOptions):
         description="Networks, one after another, of the unrolled kind.",
     )
     solver_steps: int = option(
-        8,
+        6,
         ge=1,
         le=100,
         title="Solver steps",

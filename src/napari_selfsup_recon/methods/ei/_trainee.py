@@ -29,6 +29,7 @@ class EITrainee(ReconstructionTrainee):
     """
 
     options: EIOptions
+    quiet = True
 
     def __init__(self, *args: Any, transform: Transform, passes: int = 2, **kwargs: Any) -> None:
         super().__init__(*args, passes=passes, **kwargs)
@@ -72,7 +73,9 @@ class EITrainee(ReconstructionTrainee):
     def _misfit(self, x: Tensor, part: Part, weight: Tensor | None) -> Tensor:
         units = self.problem.units
         expected = part.physics.A(x * units.image)
-        if self.options.sharpen and has_views(self.problem.whole):
+        wanted = self.options.sharpen
+        sharp = wanted == "on" or (wanted == "auto" and self.quiet)
+        if sharp and has_views(self.problem.whole):
             expected, y = sharpened(expected), sharpened(part.y)
         else:
             y = part.y

@@ -19,7 +19,7 @@ class EIOptions(NetworkOptions):
         "chooses by the instrument.",
     )
     alpha: float = option(
-        1.0,
+        0.05,
         ge=0,
         le=1e6,
         title="Equivariance",
@@ -44,12 +44,13 @@ class EIOptions(NetworkOptions):
         description="Learn from each sinogram in several orientations, object and scan turned "
         "alike, so that the network treats all directions alike.",
     )
-    sharpen: bool = option(
-        True,
+    sharpen: Literal["auto", "on", "off"] = option(
+        "auto",
         title="Weigh as the image",
         advanced=True,
         description="Compare projections after a filter that counts details as they count in the "
-        "image; without it the coarse decides.",
+        "image; without it the coarse decides. auto: on for EI, off for REI, where it would lift "
+        "the noise.",
     )
     stop_gradient: Literal["none", "target", "both"] = option(
         "none",

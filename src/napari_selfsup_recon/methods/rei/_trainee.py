@@ -26,6 +26,7 @@ class REITrainee(EITrainee):
     """
 
     options: REIOptions
+    quiet = False
 
     def __init__(self, *args: Any, noise: Noise, **kwargs: Any) -> None:
         super().__init__(*args, passes=3, **kwargs)
