@@ -51,13 +51,13 @@ def describe(
         )
     else:
         text = (
-            f"{single}, and next to nothing more ({_percent(share)}) if objects may just as well be "
-            f"{_words(name)}: the instrument misses the same part of them every time."
+            f"{single}, and next to nothing more ({_percent(share)}) if objects may just as well "
+            f"be {_words(name)}: the instrument misses the same part of them every time."
         )
     if proposal is not None:
         return (
-            f'{text} With "{proposal}" it is {_percent(others[proposal])}, if they may just as well '
-            f"be {_words(proposal)}."
+            f'{text} With "{proposal}" it is {_percent(others[proposal])}, if they may just as '
+            f"well be {_words(proposal)}."
         )
     if tried:
         return f"{text} No other transform helps: the rest cannot be learned. {_OTHERWISE}"
