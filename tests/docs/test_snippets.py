@@ -97,16 +97,32 @@ def test_command_lines_run(page: Path, tmp_path: Path, monkeypatch: pytest.Monke
     assert cells.psf is not None
     write("cells.tif", Measurement(cells.measured, axes=("y", "x")))
     write("psf.tif", Measurement(cells.psf, axes=("y", "x")))
+    write_scan()
     for block in blocks(page, "toml"):
         Path("run.toml").write_text(quick(block))
     for words in command_lines(page):
-        trains = words[0] in ("deconvolve", "denoise") and "richardson-lucy" not in words
+        classical = {"richardson-lucy", "filtered-back-projection"} & set(words)
+        trains = words[0] in ("deconvolve", "denoise", "reconstruct") and not classical
         given = shlex.split(quick(shlex.join(words)))
         if trains and "--steps" not in given:
             given += ["--steps", "2"]
         assert main(given) == 0, shlex.join(words)
         if "-o" in words:
             assert Path(words[words.index("-o") + 1]).exists()
+
+
+def write_scan() -> None:
+    """Write the files that the page about CT speaks of."""
+    from napari_selfsup_recon.core.measurement import Measurement
+    from napari_selfsup_recon.io import write
+    from napari_selfsup_recon.simulate.phantoms import ellipsoid_scan
+
+    scan = ellipsoid_scan(16, size=32, slices=2)
+    counts = 1e4 * np.exp(-np.swapaxes(scan.sinograms, 0, 1)) + 100
+    write("scan.tif", Measurement(counts.astype(np.uint16), axes=("z", "y", "x")))
+    write("flat.tif", Measurement(np.full((2, 32), 10100, np.uint16), axes=("y", "x")))
+    write("dark.tif", Measurement(np.full((2, 32), 100, np.uint16), axes=("y", "x")))
+    np.savetxt("angles.txt", scan.degrees)
 
 
 def test_links_between_pages_lead_somewhere():
