@@ -211,6 +211,30 @@ def test_fan_beam_filtered_back_projection(degrees: float, pitch: float, offset:
     assert psnr(found, image) > (32 if pitch < 2 else 30)
 
 
+@pytest.mark.parametrize("offset", [36.0, -36.0, 49.0])
+@pytest.mark.parametrize("kind", ["parallel", "fan"])
+def test_a_full_turn_with_the_axis_near_one_end(kind: str, offset: float) -> None:
+    image = disc((96, 96), 9, -14, 24) + 0.5 * disc((96, 96), -20, 10, 12)
+    beam: Projector
+    if kind == "parallel":
+        beam = ParallelBeam((96, 96), turn(240, 360), detectors=100, axis_offset=offset, memory=0)
+    else:
+        beam = FanBeam(
+            (96, 96),
+            turn(240, 360),
+            source_distance=240,
+            detector_distance=140,
+            detectors=100,
+            pitch=1.6,
+            axis_offset=offset,
+            memory=0,
+        )
+    found = beam.A_dagger(beam.A(tensor(image)))[0, 0].numpy()
+    inside = disc((96, 96), 9, -14, 20) == 1
+    assert found[inside].mean() == pytest.approx(1, abs=0.01)
+    assert psnr(found, image) > 28
+
+
 def test_shares_of_the_turn() -> None:
     np.testing.assert_allclose(view_weights(turn(10), np.pi), np.pi / 10)
     np.testing.assert_allclose(view_weights(turn(10, 360), np.pi), np.pi / 10)

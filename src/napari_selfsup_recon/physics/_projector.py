@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from napari_selfsup_recon.physics.base import Physics
 from napari_selfsup_recon.physics.recipe import Recipe
 from napari_selfsup_recon.physics.tomography._engine import Engine, RaysOf
 from napari_selfsup_recon.physics.tomography._rays import Rays
-from napari_selfsup_recon.physics.tomography._views import checked_angles
+from napari_selfsup_recon.physics.tomography._views import checked_angles, scan
 
 #: Bytes that the matrices kept for one dtype and device may take, unless told otherwise.
 MEMORY = 512 * 2**20
@@ -116,6 +117,33 @@ class Projector(Physics):
     @abstractmethod
     def _fbp_weights(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """What FBP multiplies sinograms with before and after the filter."""
+
+    @cached_property
+    def _completed(self) -> tuple[Projector, int, int]:
+        """The same on a detector about the axis, and the cells to add for that on either side.
+
+        In a full turn with the axis near one end of the detector, what is beyond that end is seen
+        half a turn later, and filtered views reach out there.
+        """
+        one_sided = (
+            not 0.9
+            < (self.detectors / 2 + self.axis_offset)
+            / max(self.detectors / 2 - self.axis_offset, 1e-9)
+            < 1 / 0.9
+        )
+        if not one_sided or scan(self.angles)[1] < 2 * math.pi - 1e-6:
+            return self, 0, 0
+        added = round(2 * abs(self.axis_offset))
+        right = self.axis_offset > 0
+        recipe = self.recipe()
+        params = {
+            **recipe.params,
+            "detectors": self.detectors + added,
+            "axis_offset": self.axis_offset + (-added if right else added) / 2,
+            "memory": self.memory - self._engine.stored,
+        }
+        whole = type(self).from_recipe(Recipe(recipe.kind, params, recipe.arrays))
+        return whole, (0 if right else added), (added if right else 0)
 
     def _engine_for(self, rays_of: RaysOf, memory: int) -> Engine:
         # Along a row lie the edges of its pixels and those of the cells: a weight follows on each.

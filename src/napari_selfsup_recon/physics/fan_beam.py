@@ -16,7 +16,7 @@ from napari_selfsup_recon.physics.base import Physics
 from napari_selfsup_recon.physics.recipe import Recipe
 from napari_selfsup_recon.physics.tomography._engine import Engine
 from napari_selfsup_recon.physics.tomography._rays import Rays, line
-from napari_selfsup_recon.physics.tomography._views import scan, view_weights
+from napari_selfsup_recon.physics.tomography._views import halves, scan, view_weights
 
 
 class FanBeam(Projector):
@@ -192,7 +192,7 @@ def _redundancy(angles: NDArray[np.float64], fan: NDArray[np.float64]) -> NDArra
     into, span = scan(angles)
     into, fan = into[:, None], fan[None]
     if span > 2 * math.pi - 1e-6:
-        return np.full((len(angles), fan.size), 0.5)
+        return np.broadcast_to(halves(np.tan(fan[0])), (len(angles), fan.size)).copy()
     spare = (span - math.pi) / 2
     weights = np.ones((len(angles), fan.size))
     if spare <= 0:

@@ -55,17 +55,19 @@ def filtered_back_projection(projector: Projector, y: Tensor, filter: Filter = "
             f"There is no filter {filter!r}.", hint=f"Choose from {', '.join(get_args(Filter))}."
         )
     value = y if y.dtype in (torch.float32, torch.float64) else y.float()
-    cells = projector.detectors
+    whole, left, right = projector._completed
+    cells = whole.detectors
     (length,) = fast_shape([2 * cells])
     key = filter, value.dtype, value.device
     found = projector._filters.get(key)
     if found is None:
-        before, after = (torch.from_numpy(w).to(value) for w in projector._fbp_weights())
+        both = projector._fbp_weights()[0], whole._fbp_weights()[1]
+        before, after = (torch.from_numpy(w).to(value) for w in both)
         found = projector._filters[key] = before, response(filter, length).to(value), after
     before, gain, after = found
-    filtered = torch.fft.irfft(torch.fft.rfft(value * before, n=length) * gain, n=length)
-    filtered = filtered[..., :cells]
-    return projector._back_projector.A_adjoint(filtered * after).to(y.dtype)
+    value = torch.nn.functional.pad(value * before, (left, right))
+    filtered = torch.fft.irfft(torch.fft.rfft(value, n=length) * gain, n=length)[..., :cells]
+    return whole._back_projector.A_adjoint(filtered * after).to(y.dtype)
 
 
 def response(filter: Filter, length: int) -> Tensor:

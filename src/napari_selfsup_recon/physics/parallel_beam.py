@@ -13,7 +13,7 @@ from torch import Tensor
 from napari_selfsup_recon.physics._projector import MEMORY, Projector
 from napari_selfsup_recon.physics.recipe import Recipe
 from napari_selfsup_recon.physics.tomography._rays import Rays, line
-from napari_selfsup_recon.physics.tomography._views import view_weights
+from napari_selfsup_recon.physics.tomography._views import halves, scan, view_weights
 
 
 class ParallelBeam(Projector):
@@ -98,7 +98,11 @@ class ParallelBeam(Projector):
         return self
 
     def _fbp_weights(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        return np.ones((1, 1)), view_weights(self.angles, math.pi)[:, None]
+        shares = view_weights(self.angles, math.pi)[:, None]
+        if scan(self.angles)[1] < 2 * math.pi - 1e-6:
+            return np.ones((1, 1)), shares
+        cells = np.arange(self.detectors) - (self.detectors - 1) / 2 - self.axis_offset
+        return 2 * halves(cells)[None], shares
 
     def _rays(self, start: int, stop: int) -> Rays:
         angle = torch.tensor(self.angles[start:stop])[:, None]

@@ -73,3 +73,19 @@ def scan(angles: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
     start = folded[(int(np.argmax(gaps)) + 1) % len(folded)]
     into = np.mod(angles - start + 1e-9, 2 * math.pi) - 1e-9
     return into + (span - into.max()) / 2, span
+
+
+def halves(place: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the share of each cell in what a full turn measures twice, once from either side.
+
+    ``place`` is where the cells are, counted from the axis. With the axis near one end of the
+    detector only the inner part is measured twice; there one side fades into the other, so that
+    the end does not show (Wang 2002).
+    """
+    cell = (place[-1] - place[0]) / max(1, len(place) - 1)
+    left, right = cell / 2 - place[0], place[-1] + cell / 2
+    if min(left, right) > 0.9 * max(left, right):
+        return np.full(len(place), 0.5)
+    twice = max(min(left, right), 1e-9)
+    across = np.clip((place if right > left else -place) / twice, -1, 1)
+    return (1 + np.sin(math.pi / 2 * across)) / 2
