@@ -75,7 +75,7 @@ def scan(angles: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
     return into + (span - into.max()) / 2, span
 
 
-def halves(place: NDArray[np.float64]) -> NDArray[np.float64]:
+def halves(place: NDArray[Any]) -> NDArray[np.float64]:
     """Return the share of each cell in what a full turn measures twice, once from either side.
 
     ``place`` is where the cells are, counted from the axis. With the axis near one end of the
@@ -88,4 +88,5 @@ def halves(place: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.full(len(place), 0.5)
     twice = max(min(left, right), 1e-9)
     across = np.clip((place if right > left else -place) / twice, -1, 1)
-    return (1 + np.sin(math.pi / 2 * across)) / 2
+    shares: NDArray[np.float64] = (1 + np.sin(math.pi / 2 * across)) / 2
+    return shares
