@@ -7,7 +7,7 @@ from skimage.data import shepp_logan_phantom
 from skimage.transform import resize, rotate
 
 from napari_selfsup_recon.core.errors import InputError
-from napari_selfsup_recon.transforms import Rotate, Scale
+from napari_selfsup_recon.transforms import Rotate, Scale, affine
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -159,6 +159,19 @@ def test_draws_keep_to_the_rules() -> None:
     assert np.abs(off - np.round(off)).min() >= 0.125 - 1e-9
     assert len(Rotate(step=30).elements((9, 9)) or []) == 12
     assert len(Rotate(step=30, limit=60).elements((9, 9)) or []) == 5
+
+
+def test_large_images_are_turned_in_slabs(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = torch.randn(2, 1, 9, 10, 11, generator=generator(), dtype=torch.float64)
+    y = torch.randn(2, 1, 9, 10, 11, generator=generator(1), dtype=torch.float64)
+    transform = Rotate(axis=(1.0, 2.0, 3.0))
+    whole = transform.action((9, 10, 11), 40.0)
+    expected = whole(x), whole.adjoint(y), whole.valid((9, 10, 11))
+    monkeypatch.setattr(affine, "_SLAB_PIXELS", 250)
+    parts = transform.action((9, 10, 11), 40.0)
+    found = parts(x), parts.adjoint(y), parts.valid((9, 10, 11))
+    for one, other in zip(found, expected, strict=True):
+        assert torch.allclose(one, other, atol=1e-12)
 
 
 def test_the_same_generator_draws_the_same() -> None:

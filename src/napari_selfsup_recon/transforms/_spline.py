@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from itertools import product
 from typing import Any, NamedTuple, cast
@@ -22,6 +23,13 @@ class Lookups(NamedTuple):
 
     grids: tuple[Tensor, ...]  # each (1, *out, axes), for grid_sample, last axis first
     weights: tuple[Tensor, ...]  # each (*out)
+
+
+class Plan(NamedTuple):
+    """How an array is resampled, slab by slab along its first axis."""
+
+    slabs: tuple[slice, ...]
+    lookups: Callable[[slice], Lookups]  # computed anew each time, or kept
     filters: tuple[Tensor | None, ...]  # a matrix an axis, applied before
 
 
@@ -49,7 +57,7 @@ def lookups(source: list[Tensor], inside: Tensor, shape: tuple[int, ...], spline
         for _, part in choice:
             weight = weight * part
         weights.append(weight)
-    return Lookups(tuple(grids), tuple(weights), ())
+    return Lookups(tuple(grids), tuple(weights))
 
 
 def _mirrored(position: Tensor, n: int) -> Tensor:
@@ -100,7 +108,7 @@ class _Resample(torch.autograd.Function):
     """A linear map whose derivative is its transpose, to any order."""
 
     @staticmethod
-    def forward(x: Tensor, how: Lookups, transposed: bool) -> Tensor:
+    def forward(x: Tensor, how: Plan, transposed: bool) -> Tensor:
         return _transposed(x, how) if transposed else _read(x, how)
 
     @staticmethod
@@ -117,12 +125,12 @@ class _Resample(torch.autograd.Function):
         return resample(tangents[0], ctx.how, ctx.transposed)
 
 
-def resample(x: Tensor, how: Lookups, transposed: bool = False) -> Tensor:
+def resample(x: Tensor, how: Plan, transposed: bool = False) -> Tensor:
     """Apply ``how``, or its transpose, to ``(batch, channel, *axes)``."""
     return cast(Tensor, _Resample.apply(x, how, transposed))  # type: ignore[no-untyped-call]
 
 
-def _filtered(x: Tensor, how: Lookups, transposed: bool) -> Tensor:
+def _filtered(x: Tensor, how: Plan, transposed: bool) -> Tensor:
     for axis, matrix in enumerate(how.filters, start=2):
         if matrix is not None:
             by = matrix.mT if transposed else matrix
@@ -130,40 +138,42 @@ def _filtered(x: Tensor, how: Lookups, transposed: bool) -> Tensor:
     return x
 
 
-def _read(x: Tensor, how: Lookups) -> Tensor:
+def _read(x: Tensor, how: Plan) -> Tensor:
     x = _filtered(x, how, False)
-    out: Tensor | None = None
-    for grid, weight in zip(how.grids, how.weights, strict=True):
-        part = torch.nn.functional.grid_sample(
-            x,
-            grid.expand(len(x), *grid.shape[1:]),
-            mode="bilinear",
-            padding_mode="border",
-            align_corners=False,
-        ).mul_(weight)
-        out = part if out is None else out.add_(part)
-    assert out is not None
+    out = torch.zeros_like(x)
+    for slab in how.slabs:
+        lookups = how.lookups(slab)
+        for grid, weight in zip(lookups.grids, lookups.weights, strict=True):
+            part = torch.nn.functional.grid_sample(
+                x,
+                grid.expand(len(x), *grid.shape[1:]),
+                mode="bilinear",
+                padding_mode="border",
+                align_corners=False,
+            )
+            out[:, :, slab].addcmul_(part, weight)
     return out
 
 
-def _transposed(y: Tensor, how: Lookups) -> Tensor:
+def _transposed(y: Tensor, how: Plan) -> Tensor:
     backward = (
         torch.ops.aten.grid_sampler_2d_backward
         if y.ndim == 4
         else torch.ops.aten.grid_sampler_3d_backward
     )
-    out: Tensor | None = None
-    for grid, weight in zip(how.grids, how.weights, strict=True):
-        # bilinear, border, corners not aligned; the values of the second argument do not matter
-        part, _ = backward(
-            (y * weight).contiguous(),
-            y,
-            grid.expand(len(y), *grid.shape[1:]),
-            0,
-            1,
-            False,
-            [True, False],
-        )
-        out = part if out is None else out.add_(part)
-    assert out is not None
+    out = torch.zeros_like(y)
+    for slab in how.slabs:
+        lookups = how.lookups(slab)
+        for grid, weight in zip(lookups.grids, lookups.weights, strict=True):
+            # bilinear, border, corners not aligned; values of the second argument do not matter
+            part, _ = backward(
+                (y[:, :, slab] * weight).contiguous(),
+                y,
+                grid.expand(len(y), *grid.shape[1:]),
+                0,
+                1,
+                False,
+                [True, False],
+            )
+            out += part
     return _filtered(out, how, True)

@@ -19,7 +19,7 @@ from napari_selfsup_recon.transforms.base import Action, ones
 Interpolation = Literal["spline", "linear"]
 _EXACT = 1e-9  # a matrix this near to one of zeros and ones moves pixels onto pixels
 _TOLERANCE = 1e-4  # pixels by which a place may lie outside and still count as inside
-_KEPT_PIXELS = 1 << 20  # for larger images the places are computed anew each time
+_SLAB_PIXELS = 1 << 20  # of larger images the places are computed anew each time, a slab at once
 _KEPT = 2
 
 
@@ -80,7 +80,7 @@ class Affine(Action):
             )
         self.interpolation: Interpolation = interpolation
         self.antialias = antialias
-        self._kept: OrderedDict[tuple[Any, ...], _spline.Lookups] = OrderedDict()
+        self._kept: OrderedDict[tuple[Any, ...], _spline.Plan] = OrderedDict()
 
     def __call__(self, x: Tensor) -> Tensor:
         return self._apply(x, False)
@@ -92,16 +92,14 @@ class Affine(Action):
         return self._like(np.linalg.inv(self.matrix))
 
     def valid(self, shape: Sequence[int], *, like: Tensor | None = None) -> Tensor:
-        sides = [shape[axis] for axis in self.axes]
-        _, inside = self._source(sides)
-        mask = ones(shape, like)
-        order = np.argsort(np.argsort(self.axes))
-        del order
+        sides = tuple(shape[axis] for axis in self.axes)
+        inside = torch.cat([self._source(sides, slab)[1] for slab in _slabs(sides)])
         view = [1] * len(shape)
         for axis in self.axes:
             view[axis] = shape[axis]
         # The axes may come in any order; broadcasting wants them in that of the image.
         inside = inside.permute(tuple(int(i) for i in np.argsort(self.axes)))
+        mask = ones(shape, like)
         return mask * inside.reshape(view).to(mask)
 
     def __matmul__(self, other: Action) -> Action:
@@ -132,7 +130,7 @@ class Affine(Action):
             single = moved if moved.dtype in (torch.float32, torch.float64) else moved.float()
             # Slices of a volume and channels are images of their own.
             images = single.reshape(1, prod(whole[:-n]), *shape)
-            how = self._lookups(shape, images)
+            how = self._plan(shape, images)
             out = _spline.resample(images, how, transposed).reshape(whole).to(x.dtype)
         return out.movedim(tuple(range(-n, 0)), self.axes)
 
@@ -157,13 +155,13 @@ class Affine(Action):
         order = [source_of.index(j) for j in range(n)]
         return x.permute(*range(lead), *(lead + a for a in order))
 
-    def _source(self, sides: Sequence[int]) -> tuple[list[Tensor], Tensor]:
-        """Return where each pixel is read, an axis, and whether that lies in the image."""
-        centred = torch.meshgrid(
-            *(torch.arange(n, dtype=torch.float64) - (n - 1) / 2 for n in sides), indexing="ij"
-        )
+    def _source(self, sides: tuple[int, ...], slab: slice) -> tuple[list[Tensor], Tensor]:
+        """Return where each pixel of a slab is read, an axis, and whether that is in the image."""
+        ranges = [torch.arange(n, dtype=torch.float64) - (n - 1) / 2 for n in sides]
+        ranges[0] = ranges[0][slab]
+        centred = torch.meshgrid(*ranges, indexing="ij")
         places = []
-        inside = torch.ones(tuple(sides), dtype=torch.bool)
+        inside = torch.ones(centred[0].shape, dtype=torch.bool)
         for row, n in zip(self.matrix, sides, strict=True):
             place = (n - 1) / 2 + sum(
                 (float(m) * p for m, p in zip(row, centred, strict=True)), torch.zeros(())
@@ -172,27 +170,39 @@ class Affine(Action):
             places.append(place)
         return places, inside
 
-    def _lookups(self, shape: tuple[int, ...], like: Tensor) -> _spline.Lookups:
+    def _plan(self, shape: tuple[int, ...], like: Tensor) -> _spline.Plan:
         key = (shape, like.dtype, like.device)
         found = self._kept.get(key)
         if found is not None:
             return found
         spline = self.interpolation == "spline"
-        places, inside = self._source(shape)
-        made = _spline.lookups(places, inside.to(torch.float64), shape, spline)
+
+        def lookups(slab: slice) -> _spline.Lookups:
+            places, inside = self._source(shape, slab)
+            made = _spline.lookups(places, inside.to(torch.float64), shape, spline)
+            return _spline.Lookups(
+                tuple(grid.to(like) for grid in made.grids),
+                tuple(weight.to(like) for weight in made.weights),
+            )
+
         filters = []
         for n, row in zip(shape, self.matrix, strict=True):
             step = float(np.linalg.norm(row)) if self.antialias else 1.0
             # Rounding may make a rotation a tiny bit larger than one.
             matrix = _spline.axis_filter(n, round(_spline.smoothing(step), 4), spline)
             filters.append(None if matrix is None else torch.from_numpy(matrix).to(like))
-        how = _spline.Lookups(
-            tuple(grid.to(like) for grid in made.grids),
-            tuple(weight.to(like) for weight in made.weights),
-            tuple(filters),
-        )
-        if prod(shape) <= _KEPT_PIXELS:
-            self._kept[key] = how
-            if len(self._kept) > _KEPT:
-                self._kept.popitem(last=False)
-        return how
+        slabs = _slabs(shape)
+        if len(slabs) > 1:
+            return _spline.Plan(slabs, lookups, tuple(filters))
+        kept = lookups(slabs[0])
+        plan = _spline.Plan(slabs, lambda _: kept, tuple(filters))
+        self._kept[key] = plan
+        if len(self._kept) > _KEPT:
+            self._kept.popitem(last=False)
+        return plan
+
+
+def _slabs(shape: tuple[int, ...]) -> tuple[slice, ...]:
+    """Cut an array along its first axis, so that the places of one slab are few."""
+    rows = max(1, _SLAB_PIXELS // prod(shape[1:]))
+    return tuple(slice(start, min(start + rows, shape[0])) for start in range(0, shape[0], rows))
