@@ -205,8 +205,8 @@ def reconstruct(
     viewer
         The napari viewer.
     image
-        Layer of projections (a sinogram, or a stack with three axes), of k-space (complex), or an
-        image some of whose pixels are missing.
+        Layer of projections (a sinogram, or a stack with three axes), of k-space (real and
+        imaginary part as an axis of two in front), or an image some of whose pixels are missing.
     instrument
         ``"parallel-beam"``, ``"fan-beam"``, ``"transmission"`` (photon counts), ``"inpainting"`` or
         ``"mri"``.

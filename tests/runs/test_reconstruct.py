@@ -208,6 +208,7 @@ def test_a_missing_wedge_is_told() -> None:
         (None, {"angles": np.full(60, np.nan)}, {}, "not all of them are numbers"),
         (np.full((60, 48), np.nan), None, {}, "NaN"),
         (np.zeros((2, 2, 60, 48)), None, {}, "4 axes"),
+        (np.zeros((60, 48)), None, {}, "is constant"),
     ],
 )
 def test_bad_scans_are_refused_in_words(

@@ -112,6 +112,11 @@ def pose_scan(choice: PhysicsChoice, measurement: Measurement, given: dict[str, 
             Finding("axis", "The axis of a fan beam is taken to meet the middle column.", "warning")
         )
     y = made.values if made.values.ndim == 3 else made.values[None]
+    if float(y.min()) == float(y.max()):
+        raise InputError(
+            f"{measurement.name!r} is constant (every value is {float(y.flat[0]):g}).",
+            hint="Choose the layer or file that holds the projections.",
+        )
     columns = y.shape[-1]
     size = scan.size or (max(1, round(columns * scan.pitch)),) * 2
     light = None

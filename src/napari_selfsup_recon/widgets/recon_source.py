@@ -11,8 +11,6 @@ from napari.layers import Image, Labels, Layer
 
 from napari_selfsup_recon.core.errors import InputError
 from napari_selfsup_recon.core.measurement import Measurement
-from napari_selfsup_recon.core.units import canonical_unit
-from napari_selfsup_recon.io.kspace import complex_measurement
 from napari_selfsup_recon.runs._scan import ANGLE_KEYS
 from napari_selfsup_recon.runs.instruments import Instrument
 from napari_selfsup_recon.widgets.bridge import Source, check_layer, guess_axes, source_of, unwrap
@@ -28,7 +26,8 @@ def recon_source(
     Parameters
     ----------
     layer
-        Image layer; complex where it is k-space. Angles in its metadata come along.
+        Image layer; of k-space an axis of two, real and imaginary part, in front, since layers hold
+        no complex values. Angles in its metadata come along.
     instrument
         What it was measured with.
     index
@@ -42,8 +41,6 @@ def recon_source(
     layer = unwrap(layer)
     check_layer(layer)
     data = layer.data[0] if layer.multiscale else layer.data
-    if np.iscomplexobj(data):
-        return _of_kspace(layer, data, instrument)
     axes = guess_axes(layer)
     if instrument == "mri" and layer.ndim in (3, 4) and data.shape[0] == 2:
         axes = ("c", *("z", "y", "x")[-(layer.ndim - 1) :])  # real and imaginary part
@@ -106,37 +103,3 @@ def values_of(reference: weakref.ReferenceType[Layer] | None) -> Any:
     if not isinstance(layer, Image | Labels):
         raise InputError(f"{layer.name!r} is no image.", hint="Choose an image or labels layer.")
     return layer.data[0] if layer.multiscale else layer.data
-
-
-def _of_kspace(layer: Layer, data: Any, instrument: Instrument) -> Source:
-    if instrument != "mri":
-        raise InputError(
-            f"{layer.name!r} holds complex values.", hint="Choose MRI if they are k-space."
-        )
-    if layer.ndim not in (2, 3):
-        raise InputError(
-            f"{layer.name!r} has {layer.ndim} axes; k-space has two, or three with slices.",
-            hint="Choose one time point or coil first.",
-        )
-    plain = _without_values(layer)
-    measurement = complex_measurement(
-        data,
-        name=layer.name,
-        axes=("z", "y", "x")[-layer.ndim :],
-        scale=tuple(float(abs(s)) for s in layer.scale),
-        units=tuple(canonical_unit(unit) for unit in layer.units),
-    )
-    return replace(plain, measurement=measurement)
-
-
-def _without_values(layer: Layer) -> Source:
-    """Return the facts of a complex layer, of which a measurement cannot be made."""
-    ndim = layer.ndim
-    stand_in = Measurement(np.broadcast_to(np.float32(0), layer.data.shape), name=layer.name)
-    return Source(
-        measurement=stand_in,
-        layer=weakref.ref(layer),
-        fixed=(None,) * ndim,
-        spatial={},
-        display={"colormap": layer.colormap.name},
-    )
