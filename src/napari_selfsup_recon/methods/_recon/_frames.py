@@ -65,7 +65,5 @@ def turned(physics: Physics, angle: float) -> Physics:
     recipe = physics.recipe()
     params = {**recipe.params, "memory": physics.memory // _MEMORY_SHARE}
     angles = physics.angles + angle
-    built: Physics = type(physics).from_recipe(  # type: ignore[attr-defined]
-        Recipe(recipe.kind, params, {"angles_rad": angles})
-    )
+    built: Physics = type(physics).from_recipe(Recipe(recipe.kind, params, {"angles_rad": angles}))
     return built

@@ -128,7 +128,8 @@ class Reconstructor(nn.Module):
         values = system.values * weigh / self.units.image
 
         def forward(x: Tensor) -> Tensor:
-            return operator.A(x) * weigh
+            seen: Tensor = operator.A(x) * weigh
+            return seen
 
         def backward(residual: Tensor) -> Tensor:
             return operator.A_adjoint(residual * weigh)

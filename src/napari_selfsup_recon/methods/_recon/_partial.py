@@ -94,7 +94,8 @@ class Partial(Physics):
 
     def A_dagger(self, y: Tensor) -> Tensor:
         """Return the inverse of the instrument; hidden entries are filled from neighbours."""
-        return self.inner.A_dagger(self._filled(y))
+        image: Tensor = self.inner.A_dagger(self._filled(y))
+        return image
 
     def at(self, items: Any) -> Partial:
         """Return the instrument of some images of the batch, where each has its own."""

@@ -13,9 +13,9 @@ from napari_selfsup_recon.core.random import torch_generator
 from napari_selfsup_recon.losses.consistency import weighted_mean
 from napari_selfsup_recon.methods._recon._network import Units
 from napari_selfsup_recon.methods._recon._partial import (
-    Partial,
     draw_entries,
     equations,
+    hide,
     noise_level,
 )
 from napari_selfsup_recon.physics.base import Physics
@@ -107,7 +107,7 @@ class Problem:
                     "Too few entries are measured to hold any out for the score.",
                     hint="Raise the share that is held out, or give more slices.",
                 )
-            self.physics = Partial(physics, 1 - sum(self.asked))
+            self.physics = hide(physics, self.asked[0] + self.asked[1])
         self.units = measure_units(physics, y, seed, noise)
         self.clean = None if clean is None else clean / self.units.image
 
@@ -117,7 +117,7 @@ class Problem:
         physics = self.physics if self.physics.items is None else self.physics.at(list(items))
         y = self.y[index]
         if self.asked is not None:
-            y = y * (1 - sum(self.asked))
+            y = y * (1 - self.asked[0] - self.asked[1])
         return Part(y, physics, None if self.clean is None else self.clean[index])
 
     def batch(self, size: int, generator: torch.Generator) -> list[int]:

@@ -39,46 +39,45 @@ class EITrainee(ReconstructionTrainee):
     def loss(
         self, model: Reconstructor, part: Part, generator: torch.Generator, *, scoring: bool
     ) -> Tensor:
-        """Return the loss of some measurements; the score asks for hidden entries alone."""
+        """Return the loss of some measurements; the score asks for no made-up ones."""
         if not scoring and self.options.frames:
             part = replace(part, physics=self.frames.draw(part.physics, generator))
         if not self.options.split:
             x = model(part.y, part.physics)
-            agreement = self._agreement(model, part, x, generator)
+            agreement = self._agreement(model, part, x, part.physics, generator)
         else:
             hidden = draw_split(part.physics, part.y, self.options.split, generator)
-            x = model(part.y * (1 - hidden), hide(part.physics, hidden))
-            agreement = self._missed_by(x, part, hidden)
+            shown = replace(part, y=part.y * (1 - hidden), physics=hide(part.physics, hidden))
+            x = model(shown.y, shown.physics)
+            agreement = self._misfit(x, part, hidden)
             if scoring:
                 return agreement
-            agreement = agreement + self._kept(x, part, hidden)
+            if self.quiet:  # noise of what the network saw must not be asked for
+                agreement = agreement + self._agreement(model, shown, x, part.physics, generator)
         return agreement + self._equivariance(model, x, part.physics, generator)
 
     def _agreement(
-        self, model: Reconstructor, part: Part, x: Tensor, generator: torch.Generator
+        self,
+        model: Reconstructor,
+        shown: Part,
+        x: Tensor,
+        physics: Physics,
+        generator: torch.Generator,
     ) -> Tensor:
-        """Return how well an image agrees with the measurement it was made from."""
-        weight = part.physics.observed(part.y)
-        return self._misfit(x, part, weight)
+        """Return how well an image agrees with what it was made from.
 
-    def _missed_by(self, x: Tensor, part: Part, hidden: Tensor) -> Tensor:
-        """Return the error of what was hidden."""
-        return self._misfit(x, part, hidden)
-
-    def _kept(self, x: Tensor, part: Part, hidden: Tensor) -> Tensor:
-        """Return the error of what was shown."""
-        observed = part.physics.observed(part.y)
-        return self._misfit(x, part, 1 - hidden if observed is None else observed - hidden)
+        ``shown`` is what the network saw, ``physics`` the whole instrument.
+        """
+        return self._misfit(x, replace(shown, physics=physics), shown.physics.observed(shown.y))
 
     def _misfit(self, x: Tensor, part: Part, weight: Tensor | None) -> Tensor:
+        """Return the mean squared error of what ``x`` predicts, in units of the image."""
         units = self.problem.units
-        expected = part.physics.A(x * units.image)
+        y, expected = part.y, part.physics.A(x * units.image)
         wanted = self.options.sharpen
         sharp = wanted == "on" or (wanted == "auto" and self.quiet)
         if sharp and has_views(self.problem.whole):
-            expected, y = sharpened(expected), sharpened(part.y)
-        else:
-            y = part.y
+            y, expected = sharpened(y), sharpened(expected)
         return consistency(expected, y, weight=weight) / units.measured**2
 
     def _equivariance(

@@ -33,28 +33,29 @@ class REITrainee(EITrainee):
         self.noise = noise
 
     def _agreement(
-        self, model: Reconstructor, part: Part, x: Tensor, generator: torch.Generator
+        self,
+        model: Reconstructor,
+        shown: Part,
+        x: Tensor,
+        physics: Physics,
+        generator: torch.Generator,
     ) -> Tensor:
-        """Return Stein's estimate of the error against the clean measurement."""
-        units, physics = self.problem.units, part.physics
+        """Return Stein's estimate of the error against the clean values of what was shown."""
+        units = self.problem.units
 
         def predict(y: Tensor) -> Tensor:
-            clean: Tensor = physics.A(model(y, physics) * units.image)
+            clean: Tensor = physics.A(model(y, shown.physics) * units.image)
             return clean
 
         risk = sure(
-            part.y,
+            shown.y,
             predict,
             self.noise,
             self.on_device(generator),
-            weight=physics.observed(part.y),
+            weight=shown.physics.observed(shown.y),
             prediction=physics.A(x * units.image),
         )
         return risk / units.measured**2
-
-    def _kept(self, x: Tensor, part: Part, hidden: Tensor) -> Tensor:
-        """Return nothing: the network saw the noise of what was shown."""
-        return x.new_zeros(())
 
     def on_device(self, generator: torch.Generator) -> torch.Generator:
         """Return a generator on the device of the data, seeded by ``generator``."""
