@@ -167,6 +167,7 @@ def test_large_images_are_turned_in_slabs(monkeypatch: pytest.MonkeyPatch) -> No
     transform = Rotate(axis=(1.0, 2.0, 3.0))
     whole = transform.action((9, 10, 11), 40.0)
     expected = whole(x), whole.adjoint(y), whole.valid((9, 10, 11))
+    monkeypatch.setattr(affine, "_KEPT_PIXELS", 900)
     monkeypatch.setattr(affine, "_SLAB_PIXELS", 250)
     parts = transform.action((9, 10, 11), 40.0)
     found = parts(x), parts.adjoint(y), parts.valid((9, 10, 11))

@@ -19,7 +19,8 @@ from napari_selfsup_recon.transforms.base import Action, ones
 Interpolation = Literal["spline", "linear"]
 _EXACT = 1e-9  # a matrix this near to one of zeros and ones moves pixels onto pixels
 _TOLERANCE = 1e-4  # pixels by which a place may lie outside and still count as inside
-_SLAB_PIXELS = 1 << 20  # of larger images the places are computed anew each time, a slab at once
+_KEPT_PIXELS = 1 << 20  # of larger images the places are computed anew each time,
+_SLAB_PIXELS = 1 << 18  # so many at once
 _KEPT = 2
 
 
@@ -204,5 +205,7 @@ class Affine(Action):
 
 def _slabs(shape: tuple[int, ...]) -> tuple[slice, ...]:
     """Cut an array along its first axis, so that the places of one slab are few."""
+    if prod(shape) <= _KEPT_PIXELS:
+        return (slice(0, shape[0]),)
     rows = max(1, _SLAB_PIXELS // prod(shape[1:]))
     return tuple(slice(start, min(start + rows, shape[0])) for start in range(0, shape[0], rows))
