@@ -138,7 +138,8 @@ def sharpened(y: Tensor) -> Tensor:
     n = y.shape[-1]
     spectrum = torch.fft.rfft(y, n=2 * n)
     ramp = torch.arange(n + 1, dtype=y.dtype, device=y.device)
-    return torch.fft.irfft(spectrum * (ramp / ramp.mean()).sqrt(), n=2 * n)[..., :n]
+    filtered: Tensor = torch.fft.irfft(spectrum * (ramp / ramp.mean()).sqrt(), n=2 * n)
+    return filtered[..., :n]
 
 
 def _between_views(y: Tensor, keep: Tensor) -> Tensor:
