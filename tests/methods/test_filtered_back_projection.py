@@ -9,9 +9,11 @@ import pytest
 import torch
 
 from napari_selfsup_recon import (
+    FanBeam,
     FilteredBackProjection,
     FilteredBackProjectionOptions,
     Identity,
+    Transmission,
 )
 from napari_selfsup_recon.core.errors import InputError
 from napari_selfsup_recon.core.events import Done, Step
@@ -68,6 +70,30 @@ def test_positive_cuts_off_and_nothing_else() -> None:
     cut = FilteredBackProjection(beam, FilteredBackProjectionOptions(positive=True)).reconstruct(y)
     assert free.min() < 0
     assert np.array_equal(cut, np.maximum(free, 0))
+
+
+def test_counts_are_taken_as_line_integrals() -> None:
+    beam, truth, y = scene()
+    physics = Transmission(beam, I0=1e4, attenuation=0.03)
+    counts = physics.A(torch.from_numpy(truth)[None, None])[0, 0].float().numpy()
+    plain = FilteredBackProjection(beam).reconstruct(y)
+    of_counts = FilteredBackProjection(physics).reconstruct(counts)
+    np.testing.assert_allclose(of_counts, plain, atol=2e-3)
+    counts[:, 5] = 0
+    counts[7, 9] = -3
+    assert np.isfinite(FilteredBackProjection(physics).reconstruct(counts)).all()
+    with pytest.raises(InputError, match=r"Most counts are above.*flat fields"):
+        FilteredBackProjection(physics).reconstruct(5 * counts)
+
+
+def test_fan_beams() -> None:
+    angles = np.arange(180) * 2 * np.pi / 180
+    beam = FanBeam((48, 48), angles, source_distance=150, detector_distance=150)
+    truth = disc(48)
+    y = beam.A(torch.from_numpy(truth)[None, None])[0, 0].float().numpy()
+    x = FilteredBackProjection(beam).reconstruct(y)
+    assert psnr(truth, x) > 20
+    assert float(x[14:30, 19:34].mean()) == pytest.approx(1, abs=0.02)
 
 
 def test_stacks_tensors_and_events() -> None:

@@ -14,17 +14,21 @@ from napari_selfsup_recon import (
     MRI,
     Blur,
     CompressedSensing,
+    FanBeam,
     Identity,
     Inpainting,
     LeastSquares,
     LeastSquaresOptions,
     Physics,
+    PoissonGaussian,
+    Transmission,
     as_channels,
 )
 from napari_selfsup_recon.core.errors import InputError
 from napari_selfsup_recon.core.events import Done, Notice, Preview, Stage, Step
 from napari_selfsup_recon.core.random import numpy_generator
 from napari_selfsup_recon.methods import METHODS
+from napari_selfsup_recon.methods.least_squares._iteration import _never_negative
 from napari_selfsup_recon.metrics import psnr
 from napari_selfsup_recon.physics.parallel_beam import ParallelBeam
 
@@ -184,6 +188,31 @@ def test_tensors_stacks_and_blurs() -> None:
     assert LeastSquares(blur).reconstruct(np.ones((20, 22))).shape == (20, 22)
     dark = LeastSquares(Identity((5, 5))).reconstruct(np.zeros((5, 5)))
     assert not dark.any()
+
+
+@pytest.mark.parametrize("solver", ["cgls", "sirt"])
+def test_fan_beams_and_counts(solver: Any) -> None:
+    truth = discs(32)
+    angles = np.arange(24) * 2 * np.pi / 24
+    fan = FanBeam((32, 32), angles, source_distance=90, detector_distance=90)
+    options = LeastSquaresOptions(solver=solver, iterations=60)
+    y = measured(fan, truth, 0.0)
+    assert psnr(truth, LeastSquares(fan, options).reconstruct(y)) > 24
+    physics = Transmission(fan, I0=1e5, attenuation=0.05)
+    counts = physics.A(torch.from_numpy(truth)[None, None])[0, 0].float().numpy()
+    counts[:, 20] = 0  # a dead column
+    noise = PoissonGaussian(1.0, 3.0)
+    assert psnr(truth, LeastSquares(physics, options, noise=noise).reconstruct(counts)) > 22
+
+
+def test_negative_entries_are_noticed() -> None:
+    for seed in range(20):
+        matrix = numpy_generator("matrix", seed).standard_normal((6, 12))
+        y = torch.ones(1, 1, 6)
+        assert not _never_negative(CompressedSensing(matrix), y)
+        assert _never_negative(CompressedSensing(np.abs(matrix)), y)
+    assert _never_negative(beam(24, 5), torch.ones(1, 1, 5, 34))
+    assert not _never_negative(MRI(np.ones((6, 6))), torch.ones(1, 2, 6, 6))
 
 
 def test_bad_input_is_refused_with_the_way_out() -> None:

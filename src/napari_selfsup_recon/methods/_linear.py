@@ -15,6 +15,10 @@ from napari_selfsup_recon.physics.noise import Noise, Poisson
 
 # Detector cells on either side that tell the mean number of counts.
 _REACH = 2
+# Counts below this part of those without an object are none; where so many standard deviations lie
+# between them and their neighbours the cell is dead.
+_DARKEST = 1e-4
+_DEAD = 6.0
 # More than half of the cells cannot be so much brighter than without an object.
 _BRIGHTEST = 1.2
 # No line integral has more than so many times the typical standard deviation.
@@ -60,7 +64,8 @@ def equations(physics: Physics, y: Tensor, noise: Noise | None = None) -> Equati
 
     Counts :math:`c` become line integrals :math:`\log(I_0 / c)` over the attenuation, with the
     variance :math:`v(\bar c) / \bar c^2`, where :math:`\bar c` is the mean count of a cell and its
-    neighbours: were it the count itself, cells that happened to count fewer would count less.
+    neighbours: were it the count itself, cells that happened to count fewer would count less. Dead
+    cells are not recorded, and hold what their neighbours say.
 
     Parameters
     ----------
@@ -87,7 +92,9 @@ def equations(physics: Physics, y: Tensor, noise: Noise | None = None) -> Equati
         )
     counting: Any = physics
     attenuation = float(counting.attenuation)
-    level = _along_detector(y).clamp_min(0.5)
+    noise = noise or Poisson()
+    dead = _dead(y, noise, float(counting.I0) * _DARKEST)
+    level = _along_detector(y, ~dead).clamp_min(0.5)
     brightest = float(level.median()) / float(counting.I0)
     if brightest > _BRIGHTEST:
         raise InputError(
@@ -95,15 +102,34 @@ def equations(physics: Physics, y: Tensor, noise: Noise | None = None) -> Equati
             f"the counts are above {brightest * counting.I0:.4g}.",
             hint="Give Transmission the I0 of this measurement (that of its flat fields).",
         )
-    variance = (noise or Poisson()).variance(level).clamp_min(1e-12)
+    variance = noise.variance(level).clamp_min(1e-12)
     sigma = variance.sqrt() / level / attenuation
     sigma = sigma.clamp_max(_LARGEST * float(sigma.median()))
-    return Equations(counting.projector, counting.line_integrals(y) / attenuation, sigma)
+    lines = counting.line_integrals(torch.where(dead, level, y)) / attenuation
+    recorded = (~dead).to(y) if bool(dead.any()) else None
+    return Equations(counting.projector, lines, sigma, recorded)
 
 
-def _along_detector(y: Tensor) -> Tensor:
-    """Return the mean of each cell and its neighbours in the same view."""
-    flat = y.reshape(1, -1, y.shape[-1])
+def _dead(y: Tensor, noise: Noise, dark: float) -> Tensor:
+    """Return which cells counted nothing though their neighbours say that light reached them."""
+    nothing = y <= dark
+    around = _along_detector(y, ~nothing)
+    least = around - _DEAD * noise.variance(around.clamp_min(0)).sqrt()
+    return nothing & (y < least)
+
+
+def _along_detector(y: Tensor, counted: Tensor) -> Tensor:
+    """Return the mean of each cell and its neighbours in the same view, of those that count.
+
+    Where none of them does it is the cell itself.
+    """
     reach = min(_REACH, y.shape[-1] - 1)
-    wide = pad(flat, (reach, reach), mode="reflect") if reach else flat
-    return avg_pool1d(wide, 2 * reach + 1, stride=1).reshape(y.shape)
+
+    def mean(values: Tensor) -> Tensor:
+        flat = values.reshape(1, -1, y.shape[-1])
+        wide = pad(flat, (reach, reach), mode="reflect") if reach else flat
+        return avg_pool1d(wide, 2 * reach + 1, stride=1).reshape(y.shape)
+
+    share = mean(counted.to(y))
+    level = mean(torch.where(counted, y, 0.0)) / share.clamp_min(1e-6)
+    return torch.where(share > 1e-6, level, y)

@@ -129,8 +129,9 @@ def _counts(physics: Physics, y: Tensor, noise: Noise | None) -> Measured:
         ratio = _line_noise(y / expected)
         sigma = sigma * ratio if ratio > 0 else sigma
     estimate = NoiseEstimate(0.0, 0.0, float(sigma.median()))
-    wrong = torch.zeros_like(values[0, 0], dtype=torch.bool)
-    return Measured(values[0, 0], values[0, 0], wrong, estimate, deviation=sigma[0, 0])
+    live = found.recorded
+    wrong = torch.zeros_like(values, dtype=torch.bool) if live is None else live < 0.5
+    return Measured(values[0, 0], values[0, 0], wrong[0, 0], estimate, deviation=sigma[0, 0])
 
 
 def _line_noise(y: Tensor) -> float:
