@@ -93,6 +93,9 @@ def test_the_card_shows_the_scan_and_its_findings(dock):
     assert dock.method.method.currentData() == "ei"
     assert dock.method.rival.currentData() == "filtered-back-projection"
     assert dock.data.part.isHidden()
+    # It fits a narrow dock, less the scroll bar.
+    assert dock.data.minimumSizeHint().width() < 280
+    assert dock.physics.minimumSizeHint().width() < 280
 
 
 def test_methods_follow_the_instrument(dock):

@@ -7,7 +7,7 @@ from typing import Any
 
 from napari.layers import Image, Layer
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QRadioButton, QWidget
+from qtpy.QtWidgets import QComboBox, QRadioButton, QVBoxLayout, QWidget
 
 from napari_selfsup_recon.core.errors import InputError
 from napari_selfsup_recon.runs.config import Task
@@ -62,7 +62,9 @@ class DataCard(Card):
         form.addRow("", self._facts)
         form.addRow(form_label("Axes", self.axes), self.axes)
         form.addRow(form_label("Voxel size", self.voxel), self.voxel)
-        tasks = row(self.sharpen, self.denoise, self.reconstruct, stretch=True)
+        tasks = QVBoxLayout()  # in one row they would be wider than the dock
+        tasks.addLayout(row(self.sharpen, self.denoise, stretch=True))
+        tasks.addLayout(row(self.reconstruct, stretch=True))
         form.addRow(form_label("Task", self.sharpen), tasks)
         form.addRow(form_label("Part", self.part), self.part)
         self.body.addLayout(form)
