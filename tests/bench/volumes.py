@@ -247,7 +247,7 @@ def figure(images: dict[str, np.ndarray], scale: tuple[float, ...], path: Path) 
     plane = int(first.mean((1, 2)).argmax())
     row = int(first.mean((0, 2)).argmax())
     low, high = (float(np.quantile(first, q)) for q in (0.01, 0.999))
-    drawn, axes = plt.subplots(2, len(images), figsize=(2.9 * len(images), 4.6), squeeze=False)
+    drawn, axes = plt.subplots(2, len(images), figsize=(2.9 * len(images), 4.0), squeeze=False)
     for column, (name, image) in enumerate(images.items()):
         axes[0, column].imshow(image[plane], cmap="gray", vmin=low, vmax=high)
         axes[1, column].imshow(
