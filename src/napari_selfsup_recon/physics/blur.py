@@ -189,7 +189,8 @@ class Blur(Physics):
         kept = power / (power + regularisation * power.max())
         axes = tuple(range(2, x.ndim))
         spectrum = torch.fft.rfftn(x, dim=axes) * kept
-        return torch.fft.irfftn(spectrum, s=x.shape[2:], dim=axes).to(x.dtype)
+        seen: Tensor = torch.fft.irfftn(spectrum, s=x.shape[2:], dim=axes).to(x.dtype)
+        return seen
 
     def _forward(self, x: Tensor) -> Tensor:
         if self.boundary == "reflect":
