@@ -182,7 +182,9 @@ def real(
     for label, expected in (("LR auto", told), ("SSI", predicted)):
         residual = torch.from_numpy(((expected - y) / sigma)[mask])
         robust, square = float(huber(residual, 1.5).mean()), float(residual.square().mean())
-        print(f"{label:>8}: held-out score {robust:.4f}, mean squared residual {square:.4f}")
+        # A handful of photons is not spread evenly about its mean: there squares alone are fair.
+        score = square if noise.coarse else robust
+        print(f"{label:>8}: held-out score {score:.4f} (squared {square:.4f}, robust {robust:.4f})")
     return {"measured": y, "LR auto": done.result, "SSI": restored}
 
 
@@ -246,9 +248,10 @@ def figure(images: dict[str, np.ndarray], scale: tuple[float, ...], path: Path) 
     first = next(iter(images.values()))
     plane = int(first.mean((1, 2)).argmax())
     row = int(first.mean((0, 2)).argmax())
-    low, high = (float(np.quantile(first, q)) for q in (0.01, 0.999))
+    alike = "truth" in images
     drawn, axes = plt.subplots(2, len(images), figsize=(2.9 * len(images), 4.0), squeeze=False)
     for column, (name, image) in enumerate(images.items()):
+        low, high = (float(np.quantile(first if alike else image, q)) for q in (0.01, 0.999))
         axes[0, column].imshow(image[plane], cmap="gray", vmin=low, vmax=high)
         axes[1, column].imshow(
             image[:, row], cmap="gray", vmin=low, vmax=high, aspect=scale[0] / scale[2]
