@@ -171,6 +171,7 @@ def test_dead_columns_are_found_and_repaired_and_nothing_else() -> None:
     assert "30, 40, 50, 51" in found.message
     left = ct.prepare(spoiled, degrees, skip=("columns",), axis="middle")
     np.testing.assert_allclose(left.values, spoiled, rtol=1e-6)
+    assert [f.step for f in left.findings if f.skipped] == ["columns"]
 
 
 def test_stripes_go_and_the_object_stays() -> None:

@@ -184,6 +184,9 @@ def test_a_slice_follows_the_axis(dock, viewer, qtbot):
     with qtbot.waitSignal(section.live.shown, timeout=20000):
         section.axis.slider.setValue(26.0)
     assert section.live.layer is layer
+    quick = section.live._slice
+    dock.refresh()  # the answer for the new axis needs no new operator
+    assert section.live._slice is quick
     assert np.abs(layer.data - first).max() > 0.01
     section.axis.look.setChecked(False)
     assert "scan (axis)" not in [x.name for x in viewer.layers]

@@ -53,7 +53,7 @@ class AxisLayer(QObject):
 
     def show(self, problem: Problem, source: Source, axis: float) -> None:
         """Show the slice of ``problem`` for ``axis`` as soon as it is computed."""
-        if problem is not self._problem:
+        if not _alike(problem, self._problem):  # else its operator serves on
             self._problem, self._slice = problem, QuickSlice(problem)
             if source.layer is not getattr(self._source, "layer", None):
                 self.hide()
@@ -107,6 +107,18 @@ class AxisLayer(QObject):
         layer = add_layer(viewer, place, image, f"{source.name} (axis)")
         layer.contrast_limits = good_limits(image)
         self._layer = weakref.ref(layer)
+
+
+def _alike(one: Problem, other: Problem | None) -> bool:
+    """Return whether two problems differ in the rotation axis at most."""
+    if other is None or one is other:
+        return one is other
+    return (
+        one.result.scale == other.result.scale
+        and one.result.units == other.result.units
+        and np.array_equal(np.asarray(one.degrees), np.asarray(other.degrees))
+        and np.array_equal(one.y, other.y)
+    )
 
 
 def _plane(problem: Problem, slice_: QuickSlice, image: np.ndarray[Any, Any]) -> Any:

@@ -19,6 +19,7 @@ from napari_selfsup_recon.runs.instruments import (
     Sampling,
     Tomograph,
 )
+from napari_selfsup_recon.runs.problem import Problem
 from napari_selfsup_recon.runs.words import validate
 from napari_selfsup_recon.widgets._editors import guard_wheel
 from napari_selfsup_recon.widgets.axis_layer import AxisLayer
@@ -60,6 +61,7 @@ class InstrumentSection(QWidget):
         self._keep: tuple[str, ...] = ()
         self._request: Request | None = None
         self._shown: Posed | None = None
+        self._last: Problem | None = None  # what the slice follows while a new answer is awaited
         self.check = InstrumentCheck(self)
         self.live = AxisLayer(viewer, self)
         self.kind = QComboBox()
@@ -181,7 +183,7 @@ class InstrumentSection(QWidget):
         """Look at the measurement of ``request`` and say what was found."""
         self._request = request
         if request is None:
-            self.problem = ""
+            self.problem, self._last = "", None
             return
         answer = self.check.look(request)
         if answer is None:
@@ -205,7 +207,7 @@ class InstrumentSection(QWidget):
         if answer is self._shown:
             return
         self._shown = answer
-        problem = answer.problem
+        problem = self._last = answer.problem
         self.wedge.show_angles(None if problem is None else problem.degrees)
         self._picture.setVisible(problem is not None)
         self.wedge.setVisible(problem is not None and problem.degrees is not None)
@@ -225,7 +227,7 @@ class InstrumentSection(QWidget):
 
     def _follow(self) -> None:
         """Show the slice for the axis as it stands, if that is wanted."""
-        problem = self._shown.problem if self._shown is not None else None
+        problem = self._last
         if not self.axis.look.isChecked() or problem is None or self._request is None:
             return
         if problem.axis is not None and "source_distance" not in problem.facts:

@@ -236,6 +236,4 @@ def _told(column: float, columns: int, way: Way, sure: bool) -> Axis:
     )
     if not sure:
         message += " This is not certain: look at a slice, and move the axis if edges are doubled."
-    return Axis(
-        column, offset, way, sure, Finding("axis", message, "ok" if sure else "warning", True)
-    )
+    return Axis(column, offset, way, sure, Finding("axis", message, "ok" if sure else "warning"))

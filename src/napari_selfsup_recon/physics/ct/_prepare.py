@@ -140,7 +140,10 @@ def prepare(
         stack, told = air_field(stack, air)
         findings += told
     stack = np.ascontiguousarray(stack, dtype=np.float32)
-    if "columns" not in skip:
+    if "columns" in skip:
+        words = "Dead columns of the detector were left as they are."
+        findings.append(Finding("columns", words, undoable=True, skipped=True))
+    else:
         stack, found = repair_columns(stack)
         findings.append(_undoable(found))
     logged = corrected if log == "auto" else log
@@ -156,7 +159,7 @@ def prepare(
             findings += _intensities(stack)
         if stripes and "stripes" not in skip:
             stack, found = remove_stripes(stack, size=_window(stack.shape[-1]))
-            findings.append(_undoable(found))
+            findings.append(found)
         integrals = result = stack
         light = 0.0
     where = _axis(integrals, degrees, axis)
