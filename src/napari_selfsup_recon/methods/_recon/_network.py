@@ -16,6 +16,9 @@ from napari_selfsup_recon.networks.unrolled import Unrolled, solve
 from napari_selfsup_recon.physics.base import Physics
 from napari_selfsup_recon.training.device import autocast
 
+#: Where there is next to no noise.
+LEAST_TRUST = 0.01
+
 
 @dataclass(frozen=True)
 class Units:
@@ -36,7 +39,7 @@ class Units:
     image: float
     measured: float
     norm: float
-    trust: float = 0.01
+    trust: float = LEAST_TRUST
 
 
 class Reconstructor(nn.Module):
@@ -141,8 +144,11 @@ class Reconstructor(nn.Module):
                     x + solve(forward, backward, misfit, strength, self.solver_steps)
                 )
 
-        # What is not measured is zero in it, but what is measured badly is not.
-        start = self._limited(physics.A_dagger(y) / self.units.image)
+        if self.units.trust > LEAST_TRUST:
+            # What is measured badly must not be drawn towards zero.
+            start = self._limited(physics.A_dagger(y) / self.units.image)
+        else:
+            start = torch.zeros_like(backward(values))
         with autocast(y.device, self.precision):
             x: Tensor = net(start, consistency)
         return x.float()

@@ -11,7 +11,7 @@ from torch import Tensor
 from napari_selfsup_recon.core.errors import InputError
 from napari_selfsup_recon.core.random import torch_generator
 from napari_selfsup_recon.losses.consistency import weighted_mean
-from napari_selfsup_recon.methods._recon._network import Units
+from napari_selfsup_recon.methods._recon._network import LEAST_TRUST, Units
 from napari_selfsup_recon.methods._recon._partial import (
     draw_entries,
     equations,
@@ -20,16 +20,17 @@ from napari_selfsup_recon.methods._recon._partial import (
 )
 from napari_selfsup_recon.physics.base import Physics
 from napari_selfsup_recon.physics.noise import Noise
-from napari_selfsup_recon.training.scaling import quantile
+from napari_selfsup_recon.training.scaling import quantile, sample
 
 # With fewer slices entries of the measurements are held out, not slices.
 FEWEST_SLICES = 6
 _CHUNK = 8
+_VALUES = 100_000  # of each chunk that are looked at
 _BRIGHT = 0.99
 _POWER_STEPS = 20
 # What is learned is about a tenth as large as the image.
 _LEARNED = 0.1
-_LEAST_TRUST, _MOST_TRUST = 0.01, 1.0
+_MOST_TRUST = 1.0
 
 
 @dataclass(frozen=True)
@@ -135,27 +136,29 @@ def measure_units(physics: Physics, y: Tensor, seed: int, noise: Noise | None = 
     InputError
         If the measurements say that there is nothing at all.
     """
-    guesses = []
+    values = []
+    x = y.new_zeros(())
     for first in range(0, len(y), _CHUNK):
         items = range(first, min(first + _CHUNK, len(y)))
         own = physics if physics.items is None else physics.at(list(items))
-        guesses.append(own.A_dagger(y[first : first + _CHUNK]))
-    guess = torch.cat(guesses)
-    bright = quantile(guess.abs(), _BRIGHT) or float(guess.abs().max())
+        guess = own.A_dagger(y[first : first + _CHUNK])
+        x = x if first else guess
+        values.append(sample(guess.flatten().abs(), _VALUES))
+    sizes = torch.cat(values)
+    bright = quantile(sizes, _BRIGHT) or float(sizes.max())
     if not bright > 0:
         raise InputError(
             "The measurement is zero everywhere.", hint="Check the physics and the measurement."
         )
     few = list(range(min(len(y), _CHUNK)))
     own = physics if physics.items is None else physics.at(few)
-    x = guess[: len(few)]
     # A small change, so that the answer also holds where counts fall exponentially.
     change = own.A(1.01 * x) - own.A(x)
     size = float((x / bright).square().mean().sqrt())
     observed = own.observed(change)
     measured = float(weighted_mean(change.square(), observed).sqrt()) / 0.01 / size
     norm = _norm(own, y[: len(few)], x.shape, seed)
-    trust = _LEAST_TRUST
+    trust = LEAST_TRUST
     if noise is not None:
         variance = noise_level(own, y[: len(few)], noise)
         trust = min(max(trust, variance / (norm * (_LEARNED * bright) ** 2)), _MOST_TRUST)
