@@ -27,6 +27,8 @@ from napari_selfsup_recon.physics.transmission import Transmission
 Images = np.ndarray[Any, np.dtype[np.float32]]
 SIGMA = 30.0  # counts
 PHOTONS = 1e4
+# One of these patients was looked at while the rules of the classical methods were settled.
+BASELINES = {"TCGA-17-Z054"}
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ class Protocol:
 
 
 def ct_slices(folder: Path, side: int) -> tuple[Images, Images, Images]:
-    """Return chest slices in [0, 1], patient by patient in one set only (70, 13 and 17)."""
+    """Return chest slices in [0, 1], patient by patient in one set only (70, 15 and 15)."""
     values = imread(folder / "ct" / "ct100_derived_128x128_100slices_HU.tif").astype(np.float32)
     images = np.clip((values + 1024) / 3072, 0, 1)
     images = scaled(images, side)
@@ -78,7 +80,7 @@ def ct_slices(folder: Path, side: int) -> tuple[Images, Images, Images]:
         patients = [row["patient"] for row in csv.DictReader(rows)]
     names = sorted(set(patients))
     order = [names[i] for i in np.random.default_rng(0).permutation(len(names))]
-    test, validation = set(order[:9]), set(order[9:18])
+    test, validation = set(order[:9]) - BASELINES, set(order[9:18]) | BASELINES
     chosen = [2 if p in test else 1 if p in validation else 0 for p in patients]
     train, other, last = (images[[c == n for c in chosen]] for n in range(3))
     return train, other, last
