@@ -12,8 +12,6 @@ from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.ndimage import gaussian_filter
-from scipy.signal import lfilter
 
 from napari_selfsup_recon.core.errors import InputError
 from napari_selfsup_recon.core.random import numpy_generator
@@ -141,6 +139,8 @@ def charge_noise(
     x, _ = _checked(image, strength=strength, grain=grain, speckle=streaks)
     if not (np.isfinite(tail) and tail > 0):
         raise InputError(f"Tails of {tail:g} pixels are impossible.", hint="Give a length above 0.")
+    from scipy.signal import lfilter
+
     lowest = x.min()
     for plane, random in _planes(x, "charge", seed):
         struck = random.random(plane.shape) < 1 / plane.shape[1]
@@ -242,6 +242,8 @@ def _field(shape: tuple[int, ...], grain: float, random: np.random.Generator) ->
 
 
 def _smooth(white: _Plane, grain: float) -> _Plane:
+    from scipy.ndimage import gaussian_filter
+
     smooth: _Plane = gaussian_filter(white, grain, mode="wrap") if grain else white
     return smooth
 
