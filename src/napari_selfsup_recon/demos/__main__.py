@@ -25,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--output", type=Path, default=Path("demo-output"), help="folder (default: demo-output)"
     )
     parser.add_argument(
-        "--budget", type=float, default=150.0, help="seconds to train (default: 150)"
+        "--budget", type=float, default=240.0, help="seconds to train (default: 240)"
     )
     parser.add_argument(
         "--steps", type=int, help="steps to train (default: what the budget allows)"

@@ -31,7 +31,7 @@ Image = np.ndarray[Any, np.dtype[np.float32]]
 
 
 def restore(
-    degraded: Degraded, psf: Any, *, budget: float = 150.0, steps: int | None = None
+    degraded: Degraded, psf: Any, *, budget: float = 240.0, steps: int | None = None
 ) -> dict[str, Image]:
     """Return what is compared: the measurement, Lucy-Richardson at several iterations, and SSI.
 
