@@ -15,7 +15,7 @@ from napari_selfsup_recon.methods.ssi._problem import Problem
 from napari_selfsup_recon.methods.ssi._start import FOLDS, Start, Starter
 from napari_selfsup_recon.methods.total_variation._data import Data
 from napari_selfsup_recon.methods.total_variation._measured import Measured
-from napari_selfsup_recon.methods.total_variation._solver import Solver, operator_norm
+from napari_selfsup_recon.methods.total_variation._solver import Solver
 from napari_selfsup_recon.methods.total_variation._splitting import (
     Splitting,
     _differences,
@@ -23,6 +23,7 @@ from napari_selfsup_recon.methods.total_variation._splitting import (
 )
 from napari_selfsup_recon.physics.neighbours import surroundings
 from napari_selfsup_recon.physics.noise_estimate import NoiseEstimate
+from napari_selfsup_recon.physics.norm import operator_norm
 from napari_selfsup_recon.simulate.scenes import nuclei_3d
 from napari_selfsup_recon.training.noise_facts import NoiseFacts
 

@@ -20,13 +20,13 @@ from napari_selfsup_recon.inference.tiles import tiles
 from napari_selfsup_recon.methods.total_variation._choice import MORE, best_weight
 from napari_selfsup_recon.methods.total_variation._data import Data
 from napari_selfsup_recon.methods.total_variation._measured import Measured
-from napari_selfsup_recon.methods.total_variation._solver import operator_norm
 from napari_selfsup_recon.methods.total_variation._splitting import Splitting
 from napari_selfsup_recon.methods.total_variation.method import TotalVariation
 from napari_selfsup_recon.methods.total_variation.options import TotalVariationOptions
 from napari_selfsup_recon.physics.blur import Blur
 from napari_selfsup_recon.physics.neighbours import fill, surroundings
 from napari_selfsup_recon.physics.noise_estimate import NoiseEstimate
+from napari_selfsup_recon.physics.norm import operator_norm
 
 # Sets of hidden voxels, and the share of all voxels that each of them hides.
 FOLDS = 3

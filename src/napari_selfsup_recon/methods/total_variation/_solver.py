@@ -12,7 +12,6 @@ from napari_selfsup_recon.methods.richardson_lucy._passes import BlurPasses, Pas
 from napari_selfsup_recon.methods.total_variation._data import Data
 from napari_selfsup_recon.physics.base import Physics
 from napari_selfsup_recon.physics.blur import Blur
-from napari_selfsup_recon.physics.norm import operator_norm as operator_norm
 
 # Over-relaxation: every step goes so much further than the plain one; below 2 it converges.
 _RELAX = 1.9
