@@ -46,7 +46,7 @@ class FakeDagger(ClassicalMethod):
         image = self.reconstruct(y)
         for index in (1, 2):
             yield Step(index, 2)
-            yield Preview(image, index)
+            yield Preview(0.3 * index * image, index)  # early iterates are dark
         yield Done(image, 2)
 
     def _estimate(self, y: Tensor) -> Tensor:

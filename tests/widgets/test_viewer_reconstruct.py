@@ -9,6 +9,7 @@ import recon_fakes
 from gui_helpers import settle
 from napari_selfsup_recon.core.errors import InputError
 from napari_selfsup_recon.viewer import Job, reconstruct
+from napari_selfsup_recon.widgets.recon_source import good_limits
 from napari_selfsup_recon.widgets.states import State
 
 pytestmark = pytest.mark.gui
@@ -47,6 +48,8 @@ def test_results_have_the_pixels_of_the_detector(viewer, scan, qtbot):
         assert layer.colormap.name == "viridis"
         assert layer.metadata["selfsup_recon"]["physics"]["kind"] == "parallel-beam"
     assert layers[0].contrast_limits == layers[1].contrast_limits
+    # That of the first result, not of what was shown on the way to it.
+    assert tuple(layers[0].contrast_limits) == good_limits(layers[0].data)
     np.testing.assert_array_equal(scan.data, before)
     settle(qtbot)
 

@@ -250,7 +250,7 @@ class Job:
             stack = self._place.measurement.spatial_ndim > 2
             start = (self.plan.problem.slices // 2, 0, 0) if stack else (0, 0)
             self._live.show(event.image, name, start)
-            self._same_contrast(self._live.layer, event.image)
+            self._same_contrast(self._live.layer, event.image, final=False)
             return
         frames = list(self.plan.measurement.leading_indices())
         entry, _ = self.plan.methods[
@@ -281,18 +281,23 @@ class Job:
             provenance=facts,
         )
         if self.plan is not None and self.plan.problem is not None:
-            self._same_contrast(layer, event.measurement.data)
+            self._same_contrast(layer, event.measurement.data, final=True)
         self.layers.append(layer)
         for companion in event.companions.values():
             place = result_source(self.source, companion, viewer)
             add_layer(viewer, place, companion.data, companion.name, visible=False)
 
-    def _same_contrast(self, layer: Image | None, values: Any) -> None:
-        """Show all results of the run alike: with the contrast that suits the first."""
-        self._limits = self._limits or good_limits(values)
-        if layer is not None and tuple(layer.contrast_limits) != self._limits:
-            layer.contrast_limits_range = _wide_enough(layer.contrast_limits_range, self._limits)
-            layer.contrast_limits = self._limits
+    def _same_contrast(self, layer: Image | None, values: Any, *, final: bool) -> None:
+        """Show all results of the run alike: with the contrast that suits the first.
+
+        Before there is one, every preview has its own: the first ones are far too dark.
+        """
+        limits = self._limits or good_limits(values)
+        if final:
+            self._limits = limits
+        if layer is not None and tuple(layer.contrast_limits) != limits:
+            layer.contrast_limits_range = _wide_enough(layer.contrast_limits_range, limits)
+            layer.contrast_limits = limits
 
     def _on_error(self, error: Exception) -> None:
         """Take what even the driver did not catch."""
