@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,7 @@ import recon_fakes
 from gui_helpers import settle
 from napari_selfsup_recon.core.errors import InputError
 from napari_selfsup_recon.viewer import Job, reconstruct
+from napari_selfsup_recon.widgets.job import Job
 from napari_selfsup_recon.widgets.recon_source import good_limits
 from napari_selfsup_recon.widgets.states import State
 
@@ -130,3 +133,15 @@ def test_companions_are_hidden_layers(viewer, scan, qtbot):
     for name in names:
         assert [str(unit) for unit in viewer.layers[name].units] == ["micrometer"] * 3
     settle(qtbot)
+
+
+def test_a_dark_preview_does_not_decide_how_results_are_shown(viewer):
+    image = np.random.default_rng(0).random((32, 32))
+    run = SimpleNamespace(_limits=None)
+    live, result = (viewer.add_image(k * image) for k in (0.2, 1.0))
+    Job._same_contrast(run, live, live.data, final=False)
+    assert tuple(live.contrast_limits) == good_limits(live.data)
+    Job._same_contrast(run, result, result.data, final=True)
+    assert tuple(result.contrast_limits) == good_limits(result.data)
+    Job._same_contrast(run, live, live.data, final=False)
+    assert live.contrast_limits == result.contrast_limits
