@@ -11,7 +11,6 @@ import recon_fakes
 from gui_helpers import settle
 from napari_selfsup_recon.core.errors import InputError
 from napari_selfsup_recon.viewer import Job, reconstruct
-from napari_selfsup_recon.widgets.job import Job
 from napari_selfsup_recon.widgets.recon_source import good_limits
 from napari_selfsup_recon.widgets.states import State
 
