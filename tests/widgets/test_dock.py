@@ -451,3 +451,22 @@ def test_no_colours_are_set(viewer, cells, open_dock):
     dock = open_dock(viewer)
     own = [w for w in dock.findChildren(QWidget) if type(w).__module__.startswith("napari_self")]
     assert all(not widget.styleSheet() for widget in own)
+
+
+def test_a_layer_that_is_a_scan_opens_on_reconstruct(viewer, cells, open_dock):
+    dock = open_dock(viewer)
+    assert dock.data.task == "denoise"
+    scan = viewer.add_image(
+        np.random.default_rng(0).random((3, 8, 16)), metadata={"theta_deg": list(range(8))}
+    )
+    assert dock.data.image.layer is scan
+    assert dock.data.task == "reconstruct"
+    viewer.layers.selection.active = cells
+    assert dock.data.task == "denoise"  # what was chosen before
+    cells.axis_labels = ("slice", "angle", "x")
+    dock.data.denoise.click()
+    dock.data._on_layer()
+    assert dock.data.task == "reconstruct"
+    dock.data.sharpen.click()
+    dock.refresh()
+    assert dock.data.task == "deconvolve"  # a person has the last word

@@ -23,6 +23,7 @@ from napari_selfsup_recon.widgets.bridge import (
 from napari_selfsup_recon.widgets.choices import DataChoice, Part
 from napari_selfsup_recon.widgets.layer_box import LayerBox
 from napari_selfsup_recon.widgets.parts import Card, describe, form_label, form_layout, line, row
+from napari_selfsup_recon.widgets.recon_source import looks_like_scan
 from napari_selfsup_recon.widgets.texts import TEXTS
 from napari_selfsup_recon.widgets.voxel_editor import VoxelEditor
 
@@ -54,6 +55,8 @@ class DataCard(Card):
         describe(self.denoise, *TEXTS["denoise"])
         describe(self.reconstruct, *TEXTS["reconstruct"])
         self.sharpen.setChecked(True)
+        self._before = self.sharpen
+        self._guessed = False  # whether the task follows from what the layer says
         self.part = QComboBox()
         guard_wheel(self.part)
         describe(self.part, *TEXTS["part"])
@@ -74,6 +77,7 @@ class DataCard(Card):
         self.voxel.committed.connect(self._on_voxel_size)
         for task in (self.sharpen, self.denoise, self.reconstruct):
             task.toggled.connect(self._on_task)
+            task.clicked.connect(self._on_chosen)
         self.part.activated.connect(lambda _: self.valueChanged.emit())
         self._on_layer()
 
@@ -99,6 +103,7 @@ class DataCard(Card):
             self._describe()
         buttons = {"deconvolve": self.sharpen, "reconstruct": self.reconstruct}
         buttons.get(choice.task, self.denoise).setChecked(True)
+        self._guessed = False
         self._choose_part(choice.part)
 
     @property
@@ -117,9 +122,25 @@ class DataCard(Card):
             self._describe()
             self.valueChanged.emit()
 
+    def _on_chosen(self) -> None:
+        self._guessed = False
+
     def _on_layer(self) -> None:
         self._refresh()
+        self._guess_task()
         self.valueChanged.emit()
+
+    def _guess_task(self) -> None:
+        """A scan is to be reconstructed; with the next image comes back what was chosen before."""
+        layer = self.image.layer
+        scan = isinstance(layer, Image) and looks_like_scan(layer)
+        if scan and self.task != "reconstruct":
+            self._before = self.sharpen if self.sharpen.isChecked() else self.denoise
+            self.reconstruct.setChecked(True)
+            self._guessed = True
+        elif layer is not None and not scan and self._guessed:
+            self._before.setChecked(True)
+            self._guessed = False
 
     def _refresh(self) -> None:
         """Read the layer anew."""

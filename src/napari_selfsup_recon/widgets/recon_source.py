@@ -16,6 +16,13 @@ from napari_selfsup_recon.runs.instruments import Instrument
 from napari_selfsup_recon.widgets.bridge import Source, check_layer, guess_axes, source_of, unwrap
 
 _DARKEST, _BRIGHTEST = 0.01, 0.998
+_VIEWS = frozenset(("angle", "angles", "theta", "view", "views", "projection", "tilt"))
+
+
+def looks_like_scan(layer: Layer) -> bool:
+    """Whether the layer says that it holds projections: by its angles or by the name of an axis."""
+    labels = {str(label).lower() for label in layer.axis_labels}
+    return bool(ANGLE_KEYS & set(layer.metadata) or labels & _VIEWS)
 
 
 def recon_source(
