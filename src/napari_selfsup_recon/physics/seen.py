@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from napari_selfsup_recon.core.errors import InputError
+from napari_selfsup_recon.physics._normal_equations import conjugate_gradients, self_adjoint
 from napari_selfsup_recon.physics.base import Physics
 from napari_selfsup_recon.physics.norm import operator_norm
 
@@ -59,7 +60,7 @@ def seen_part(
             "Regularisation, tolerance and iterations have to be positive.",
             hint="Leave them at their defaults.",
         )
-    physics = _linear(physics)
+    physics = linear_part(physics)
     physics._check(x, physics.image_shape, "an image")
     closed = physics._seen(x, regularisation)
     if closed is not None:
@@ -67,7 +68,17 @@ def seen_part(
     norm = operator_norm(physics, x.detach())
     if not norm > 0:
         return torch.zeros_like(x)
-    return _solve(x, _Problem(physics, regularisation * norm**2, tolerance, iterations))
+    shift = regularisation * norm**2
+
+    def gram(v: Tensor) -> Tensor:
+        return physics.A_adjoint(physics.A(v))
+
+    def solution(v: Tensor) -> Tensor:
+        return conjugate_gradients(
+            gram, gram(v), shift=shift, tolerance=tolerance, iterations=iterations
+        )
+
+    return self_adjoint(x, solution)
 
 
 def inferred_part(physics: Physics, x: Tensor, **settings: Any) -> Tensor:
@@ -75,66 +86,7 @@ def inferred_part(physics: Physics, x: Tensor, **settings: Any) -> Tensor:
     return x - seen_part(physics, x, **settings)
 
 
-class _Problem:
-    """Solves the normal equations of the seen part."""
-
-    def __init__(self, physics: Physics, shift: float, tolerance: float, iterations: int) -> None:
-        self.physics, self.shift = physics, shift
-        self.tolerance, self.iterations = tolerance, iterations
-
-    def solve(self, x: Tensor) -> Tensor:
-        """Conjugate gradients, each image of the batch for itself."""
-        right = self._gram(x)
-        # The best scalar multiple of the right side is a good start; here its scale is enough.
-        solution = torch.zeros_like(right)
-        residual = right
-        direction = residual
-        power = _inner(residual, residual)
-        enough = self.tolerance**2 * power
-        for _ in range(self.iterations):
-            if bool((power <= enough).all()):
-                break
-            ahead = self._gram(direction) + self.shift * direction
-            curved = _inner(direction, ahead)
-            step = torch.where(curved > 0, power / curved.clamp_min(_tiny(x)), 0)
-            solution = solution + step * direction
-            residual = residual - step * ahead
-            before, power = power, _inner(residual, residual)
-            ratio = torch.where(before > 0, power / before.clamp_min(_tiny(x)), 0)
-            direction = residual + ratio * direction
-        return solution
-
-    def _gram(self, x: Tensor) -> Tensor:
-        return self.physics.A_adjoint(self.physics.A(x))
-
-
-class _SelfAdjoint(torch.autograd.Function):
-    """The solution map is linear and its own transpose, hence its own derivative."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, problem: _Problem) -> Tensor:
-        ctx.problem = problem
-        return problem.solve(x)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Any) -> tuple[Tensor, None]:
-        (gradient,) = gradients
-        return _solve(gradient, ctx.problem), None
-
-
-def _solve(x: Tensor, problem: _Problem) -> Tensor:
-    return cast(Tensor, _SelfAdjoint.apply(x, problem))  # type: ignore[no-untyped-call]
-
-
-def _linear(physics: Physics) -> Physics:
+def linear_part(physics: Physics) -> Physics:
     """Return the linear operator whose image space is meant."""
     projector: Physics | None = getattr(physics, "projector", None)
     return physics if projector is None else projector
-
-
-def _inner(a: Tensor, b: Tensor) -> Tensor:
-    return (a * b).sum(dim=tuple(range(1, a.ndim)), keepdim=True)
-
-
-def _tiny(like: Tensor) -> float:
-    return float(torch.finfo(like.dtype).tiny)
