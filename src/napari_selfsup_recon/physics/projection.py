@@ -155,11 +155,9 @@ class Projection:
         physics, regularisation = self.physics, self.regularisation
         shared = physics.items is None
         if how == "auto":
-            closed = forms.isometry(physics)
+            closed = _formula(physics, regularisation)
             if closed is not None:
                 return closed
-            if isinstance(physics, Blur) and physics.boundary == "circular":
-                return forms.Filter(physics, regularisation)
             how = "matrix" if self._small else "iterated"
         if how == "matrix":
             if not shared:
@@ -175,6 +173,18 @@ class Projection:
         if how == "polynomial":
             return forms.Polynomial(physics, shift, _MARGIN * largest, degree)
         return forms.Iterated(physics, shift, self._tolerance, self._iterations)
+
+
+def _formula(physics: Physics, regularisation: float) -> forms.Form | None:
+    if isinstance(physics, Blur):
+        circular = physics.boundary == "circular"
+        return forms.Filter(physics, regularisation) if circular else None
+    return forms.isometry(physics)
+
+
+def has_formula(physics: Physics) -> bool:
+    """Return whether a projection takes no matrix, iteration or polynomial."""
+    return _formula(linear_part(physics), 0.0) is not None
 
 
 def range_project(physics: Physics, x: Tensor, **settings: Any) -> Tensor:
