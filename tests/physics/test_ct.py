@@ -45,6 +45,15 @@ def test_the_axis_is_found(axis: float, views: int, span: float, start: float) -
     assert found.way == {360: "opposite views", 180: "whole turn", 150: "centre of mass"}[span]
 
 
+@pytest.mark.parametrize("views", [25, 31, 91])
+def test_a_last_view_that_mirrors_the_first_counts_once(views: int) -> None:
+    sinogram, degrees = scan(44.3, views, 180 * views / (views - 1))
+    assert degrees[-1] == pytest.approx(180)
+    found = ct.find_axis(sinogram, degrees)
+    assert found.column == pytest.approx(44.3, abs=0.1)
+    assert found.way == "whole turn"
+
+
 def test_noise_and_shuffled_views_do_not_hide_the_axis() -> None:
     sinogram, degrees = scan(50.7)
     order = RNG.permutation(VIEWS)
@@ -146,6 +155,34 @@ def test_air_columns_take_the_place_of_a_flat_field() -> None:
         ct.prepare(sinogram, degrees, air=(90, 200))
 
 
+def test_air_on_both_sides_mends_light_that_changed_since_the_flat_field() -> None:
+    raw = counts()
+    weaker = np.linspace(0.6, 0.8, COLUMNS) * (1 + 0.05 * np.sin(np.arange(VIEWS)))[:, None]
+    projections = (raw.projections - raw.dark) * weaker + raw.dark
+    given = {"flat": raw.flat, "dark": raw.dark}
+    plain = ct.prepare(raw.projections, raw.degrees, **given)
+    dim = ct.prepare(projections, raw.degrees, **given)
+    assert any("of the light passes anywhere" in f.message for f in dim.findings)
+    air = (0, 8, COLUMNS - 8, COLUMNS)
+    made = ct.prepare(projections, raw.degrees, **given, air=air)
+    np.testing.assert_allclose(made.values, plain.values, atol=0.03)
+    assert not any(f.level == "warning" for f in made.findings)
+    kept = ct.prepare(projections, raw.degrees, **given, air=air, keep_counts=True)
+    assert kept.light == pytest.approx(0.7 * float(raw.flat.mean() - raw.dark.mean()), rel=0.03)
+    for bad in ((0, 8, 90), (8, 0), ()):
+        with pytest.raises(InputError, match="columns"):
+            ct.prepare(projections, raw.degrees, air=bad)
+
+
+def test_a_dark_level_alone_is_subtracted() -> None:
+    sinogram, degrees = scan()
+    for dark in (40.0, np.full(COLUMNS, 40)):
+        made = ct.prepare(sinogram + 40, degrees, dark=dark, log=False)
+        np.testing.assert_allclose(made.values, sinogram, atol=1e-5)
+    made = ct.prepare(2e4 * np.exp(-sinogram) + 40, degrees, dark=40.0, air=(0, 8))
+    np.testing.assert_allclose(made.values, sinogram, atol=1e-4)
+
+
 def test_zero_and_negative_counts_are_clipped_and_told() -> None:
     raw = counts()
     raw.projections[10, 20:60] = 0
@@ -228,12 +265,12 @@ def test_the_tooth(data_dir: Path) -> None:
         for step in (1, 6):
             made = ct.prepare(
                 tooth["proj"][::step],
-                tooth["theta_deg"][::step],
+                np.arange(0, 181, step),  # the last view mirrors the first
                 flat=tooth["flat"],
                 dark=tooth["dark"],
             )
             assert made.values.shape == (2, 1 + 180 // step, 640)
-            assert made.axis == pytest.approx(295.8, abs=1.2)
+            assert made.axis == pytest.approx(295.5, abs=0.2)
 
 
 def test_the_diamond_and_the_neutrons(data_dir: Path) -> None:
@@ -246,7 +283,9 @@ def test_the_diamond_and_the_neutrons(data_dir: Path) -> None:
         angles,
         flat=tifffile.imread(folder / "diamond24737_flat_135x160.tif")[20:60],
         dark=tifffile.imread(folder / "diamond24737_dark_135x160.tif")[20:60],
+        air=(0, 16, 144, 160),
     )
+    assert np.median(diamond.values[..., :16]) == pytest.approx(0, abs=0.01)
     assert diamond.axis == pytest.approx(85.8, abs=0.8)
     neutrons = tifffile.imread(folder / "neutron_sinogram360_459x503.tif")
     made = ct.prepare(neutrons, np.linspace(0, 360, 459), air=(0, 30))

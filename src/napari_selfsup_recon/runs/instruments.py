@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any, Literal
 
 from pydantic import field_validator, model_validator
@@ -86,14 +87,16 @@ class Tomograph(Options):
         None, title="Flat field", description="File with projections without the object."
     )
     dark: str | None = option(
-        None, title="Dark field", description="File with projections without light."
+        None,
+        title="Dark field",
+        description="File with projections without light. Without a flat field it is subtracted.",
     )
-    air: tuple[int, int] | None = option(
+    air: tuple[int, ...] | None = option(
         None,
         title="Air",
         unit="columns",
-        description="First and last (excluded) column that sees no object in any view, where there "
-        "is no flat field.",
+        description="First and last (excluded) column that sees no object in any view, or two such "
+        "ranges (0:20:140:160): where there is no flat field, or the light has changed since.",
     )
     log: Literal["auto", "yes", "no"] = option(
         "auto",
@@ -170,9 +173,12 @@ class Tomograph(Options):
     @model_validator(mode="after")
     def _pairs_in_order(self) -> Tomograph:
         for name in ("slices", "air"):
-            pair = getattr(self, name)
-            if pair is not None and not 0 <= pair[0] < pair[1]:
-                raise ValueError(f"{name} {pair[0]}:{pair[1]} holds nothing")
+            ends = getattr(self, name) or ()
+            if len(ends) % 2:
+                raise ValueError(f"{name} needs a first and a last number")
+            for first, last in list(pairwise(ends))[::2]:
+                if not 0 <= first < last:
+                    raise ValueError(f"{name} {first}:{last} holds nothing")
         if self.size is not None and min(self.size) < 1:
             raise ValueError("the size has to be positive")
         return self

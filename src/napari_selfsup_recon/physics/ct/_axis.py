@@ -96,7 +96,9 @@ def find_axis(sinograms: ArrayLike, degrees: ArrayLike) -> Axis:
         rough = _of_pairs(stack, pairs, "opposite views")
         if views < _LEAST_VIEWS:
             return rough
-        return _of_half_turn(stack, rough)
+        # A last view that mirrors the first one would be in the turn twice.
+        whole = float(angles[-1] - angles[0]) > 180.0 - 0.5 * scan.step
+        return _of_half_turn(stack[:, :-1] if whole else stack, rough)
     return _of_masses(stack, angles)
 
 

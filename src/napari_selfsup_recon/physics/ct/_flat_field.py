@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -77,9 +80,16 @@ def flat_field(
     return transmission.astype(np.float32, copy=False), tuple(findings)
 
 
-def air_field(
-    projections: ArrayLike, columns: tuple[int, int]
-) -> tuple[Floats, tuple[Finding, ...]]:
+def without_dark(projections: ArrayLike, dark: ArrayLike) -> Floats:
+    """Return projections ``(angle, row, column)`` or ``(angle, column)`` less their dark level."""
+    counts = as_floats(projections, "projections")
+    frames = np.asarray(dark)
+    # A single number is the level of all pixels.
+    black = frames if frames.ndim == 0 else _mean_frame(frames, counts.shape[1:], "dark field")
+    return counts - black.astype(np.float32)
+
+
+def air_field(projections: ArrayLike, columns: Sequence[int]) -> tuple[Floats, tuple[Finding, ...]]:
     """Return projections divided by what the detector sees beside the object, view by view.
 
     Parameters
@@ -87,7 +97,9 @@ def air_field(
     projections
         ``(..., angle, column)`` or ``(angle, row, column)``: the last axis is the column.
     columns
-        First and last (excluded) column that sees air in every view.
+        First and last (excluded) column that sees air in every view; of two or more such ranges,
+        ``(first, last, first, last, ...)``, a straight line is drawn through the light that they
+        see.
 
     Raises
     ------
@@ -95,23 +107,51 @@ def air_field(
         If there are no such columns, or they are dark.
     """
     counts = as_floats(projections, "projections")
-    first, last = (int(c) for c in columns)
-    if not 0 <= first < last <= counts.shape[-1]:
+    ranges = air_ranges(columns, counts.shape[-1])
+    means = [counts[..., a:b].mean(axis=-1, keepdims=True, dtype=np.float64) for a, b in ranges]
+    air = np.concatenate(means, axis=-1)
+    level = air.mean(axis=-1, keepdims=True)
+    light = level
+    if len(ranges) > 1:
+        centres = np.array([(a + b - 1) / 2 for a, b in ranges])
+        away = centres - centres.mean()
+        slope = (air * away).sum(axis=-1, keepdims=True) / (away**2).sum()
+        light = level + slope * (np.arange(counts.shape[-1]) - centres.mean())
+    if float(light.min()) <= 0:
+        words = ", ".join(f"{a} to {b}" for a, b in ranges)
         raise InputError(
-            f"There are no columns {first} to {last} on a detector of {counts.shape[-1]}.",
-            hint="Give the first and the last (excluded) column that sees air.",
-        )
-    air = counts[..., first:last].mean(axis=-1, keepdims=True, dtype=np.float64)
-    if float(air.min()) <= 0:
-        raise InputError(
-            f"The columns {first} to {last} see no light in some views.",
+            f"The columns {words} see no light in some views.",
             hint="Give columns that see air in every view.",
         )
-    transmission = (counts / air).astype(np.float32)
-    drift = float(air.std() / air.mean())
+    transmission = (counts / light).astype(np.float32)
+    drift = float(level.std() / level.mean())
     return transmission, (
         Finding("flat field", f"{_range_in_words(transmission)} The light varies by {drift:.1%}."),
     )
+
+
+def air_ranges(columns: Sequence[int], width: int) -> list[tuple[int, int]]:
+    """Return the ranges ``(first, last)`` of air columns on a detector of ``width``.
+
+    Raises
+    ------
+    InputError
+        If they are no ranges of it.
+    """
+    numbers = [int(c) for c in columns]
+    ranges = list(pairwise(numbers))[::2]
+    for first, last in ranges:
+        if not 0 <= first < last <= width:
+            raise InputError(
+                f"There are no columns {first} to {last} on a detector of {width}.",
+                hint="Give the first and the last (excluded) column that sees air.",
+            )
+    if not ranges or len(numbers) % 2:
+        raise InputError(
+            f"{numbers} are no columns that see air.",
+            hint="Give the first and the last (excluded) one, and the same of a second range.",
+        )
+    return ranges
 
 
 def minus_log(transmission: ArrayLike) -> tuple[Floats, Finding]:

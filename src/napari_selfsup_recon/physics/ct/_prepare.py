@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,13 +14,22 @@ from napari_selfsup_recon.physics.ct._angles import Degrees, Unit, angles_in_deg
 from napari_selfsup_recon.physics.ct._arrays import Floats, as_floats
 from napari_selfsup_recon.physics.ct._axis import Axis, find_axis
 from napari_selfsup_recon.physics.ct._columns import repair_columns
-from napari_selfsup_recon.physics.ct._flat_field import air_field, flat_field, minus_log
+from napari_selfsup_recon.physics.ct._flat_field import (
+    air_field,
+    air_ranges,
+    flat_field,
+    minus_log,
+    without_dark,
+)
 from napari_selfsup_recon.physics.ct._layout import Order, as_sinograms, find_layout
 from napari_selfsup_recon.physics.ct._stripes import remove_stripes
 from napari_selfsup_recon.physics.psf import Finding
 
 SKIPPABLE = ("columns", "stripes")
 """Names of the steps that :func:`prepare` can leave out."""
+
+# Where the flat field fits, the brightest of the detector sees at least so much of it.
+_AIR = 0.9
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +71,7 @@ def prepare(
     order: Order = "auto",
     flat: ArrayLike | None = None,
     dark: ArrayLike | None = None,
-    air: tuple[int, int] | None = None,
+    air: Sequence[int] | None = None,
     log: bool | Literal["auto"] = "auto",
     axis: float | Literal["auto", "middle"] = "auto",
     stripes: bool = False,
@@ -86,9 +95,11 @@ def prepare(
     order
         How the axes are read; ``"auto"`` goes by the number of angles.
     flat, dark
-        Frames without the object and without light.
+        Frames without the object and without light. Without a flat field the dark one is
+        subtracted, for values that are no transmission (HAADF) or have air columns.
     air
-        First and last (excluded) column that sees air, where there is no flat field.
+        First and last (excluded) column that sees air, or two such ranges; without a flat field,
+        or where the light has changed since it was taken.
     log
         Whether to take ``-log``; ``"auto"`` does so after a flat or air correction.
     axis
@@ -110,10 +121,10 @@ def prepare(
             f"The step {unknown[0]!r} cannot be left out.",
             hint=f"Choose from {', '.join(SKIPPABLE)}.",
         )
-    if dark is not None and flat is None:
+    if dark is not None and flat is None and air is None and log is not False:
         raise InputError(
             "There is a dark field, but no flat field.",
-            hint="Give both, or neither with the columns that see air.",
+            hint="Give both, or the columns that see air, or say that no logarithm is wanted.",
         )
     values = as_floats(projections, "projections")
     spread = isinstance(angles, int | float)
@@ -129,14 +140,19 @@ def prepare(
     stack = as_sinograms(values, layout)
     light = 0.0
     corrected = flat is not None or air is not None
-    if flat is not None:
+    if flat is not None or dark is not None:
         frames = np.moveaxis(stack, -2, 0)  # (angle, row, column) or (angle, column)
-        transmission, told = flat_field(frames, flat, dark)
-        stack, light = np.moveaxis(transmission, 0, -2), _light(flat, dark)
-        findings += told
-    elif air is not None:
-        first, last = air
-        light = float(stack[..., first:last].mean()) if first < last else 0.0
+        if flat is None:
+            frames = without_dark(frames, dark)  # type: ignore[arg-type]
+        else:
+            frames, told = flat_field(frames, flat, dark)
+            light = _light(flat, dark)
+            findings += told[1:] if air is not None else (*told, *_dim(frames))
+        stack = np.moveaxis(frames, 0, -2)
+    if air is not None:
+        ranges = air_ranges(air, stack.shape[-1])
+        beside = float(np.mean([stack[..., a:b].mean() for a, b in ranges]))
+        light = beside if flat is None else light * beside
         stack, told = air_field(stack, air)
         findings += told
     stack = np.ascontiguousarray(stack, dtype=np.float32)
@@ -184,6 +200,23 @@ def _axis(stack: Floats, degrees: Degrees, axis: float | Literal["auto", "middle
             hint="Give a column of the detector, or let the axis be found.",
         )
     return float(axis)
+
+
+def _dim(transmission: Floats) -> list[Finding]:
+    """Warn where nothing is as bright as the flat field says that air is."""
+    some = transmission.ravel()[:: max(1, transmission.size // 10**6)]
+    brightest = float(np.quantile(some, 0.99))
+    if brightest >= _AIR:
+        return []
+    return [
+        Finding(
+            "flat field",
+            f"No more than {brightest:.0%} of the light passes anywhere. If some columns see air "
+            "in all views, give them: the light was weaker than in the flat field. If none does, "
+            "the object is wider than the detector.",
+            "warning",
+        )
+    ]
 
 
 def _light(flat: ArrayLike, dark: ArrayLike | None) -> float:
