@@ -228,6 +228,36 @@ def test_without_algotom_its_absence_is_told(monkeypatch: pytest.MonkeyPatch) ->
         ct.remove_stripes(scan()[0], method="algotom")
 
 
+def test_the_package_algotom_finds_the_same(data_dir: Path) -> None:
+    removal = pytest.importorskip("algotom.prep.removal", exc_type=ImportError)
+    calculation = pytest.importorskip("algotom.prep.calculation", exc_type=ImportError)
+    with np.load(data_dir / "ct" / "tomopy_tooth.npz") as tooth:
+        given = {"flat": tooth["flat"], "dark": tooth["dark"]}
+        sinogram = ct.prepare(tooth["proj"], np.arange(181), **given).values[0]
+    axis = ct.find_axis(sinogram, np.arange(181)).column
+    assert calculation.find_center_vo(sinogram) == pytest.approx(axis, abs=0.75)
+    kept = sinogram.copy()
+    ours, _ = ct.remove_stripes(sinogram)
+    theirs = removal.remove_stripe_based_sorting(sinogram.copy(), 21)
+    assert np.linalg.norm(ours - theirs) < 0.1 * np.linalg.norm(sinogram - theirs)
+    combined, found = ct.remove_stripes(sinogram, method="algotom")
+    assert combined.dtype == np.float32
+    assert combined.shape == sinogram.shape
+    assert 0 < np.linalg.norm(combined - sinogram) < 0.1 * np.linalg.norm(sinogram)
+    assert found.step == "stripes"
+    np.testing.assert_array_equal(sinogram, kept)
+
+
+@pytest.mark.parametrize("slices", [1, 3, COLUMNS])
+def test_sides_of_one_length_are_told_apart_by_their_totals(slices: int) -> None:
+    sinogram, degrees = scan(views=COLUMNS)
+    stack = np.linspace(0.5, 1, slices)[:, None, None] * sinogram
+    orders = [stack, np.swapaxes(stack, -1, -2), np.swapaxes(stack, 0, 1)]
+    for given in orders if slices > 1 else [stack[0], stack[0].T]:
+        made = ct.prepare(given, degrees, axis="middle")
+        np.testing.assert_allclose(made.values, stack.reshape(made.values.shape), atol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("more", "message"),
     [

@@ -173,10 +173,11 @@ def prepare(
             findings.append(found)
         else:
             findings += _intensities(stack)
+        integrals = stack  # shows its axis better than what is left after stripes were removed
         if stripes and "stripes" not in skip:
             stack, found = remove_stripes(stack, size=_window(stack.shape[-1]))
             findings.append(found)
-        integrals = result = stack
+        result = stack
         light = 0.0
     where = _axis(integrals, degrees, axis)
     if isinstance(where, Axis):
