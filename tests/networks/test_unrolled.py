@@ -45,6 +45,17 @@ def test_it_solves_the_normal_equations_in_both_spaces(matrix: Tensor) -> None:
     assert torch.allclose(backward(dual), x, atol=1e-9)
 
 
+@pytest.mark.parametrize("axes", [1, 2, 4])
+def test_measurements_may_have_other_axes_than_images(matrix: Tensor, axes: int) -> None:
+    forward, backward = maps(matrix)
+    shape = (-1, 1, *[1] * (axes - 1), 11)
+    x, dual = least_squares(
+        lambda v: forward(v).reshape(shape), backward, rights().reshape(shape), WEIGHT, 30
+    )
+    assert torch.allclose(x, exact(matrix, rights(), WEIGHT), atol=1e-9)
+    assert dual.shape == (3, *shape[1:])
+
+
 @pytest.mark.parametrize("steps", [1, 3, 30])
 def test_an_item_does_not_depend_on_the_others(matrix: Tensor, steps: int) -> None:
     forward, backward = maps(matrix)

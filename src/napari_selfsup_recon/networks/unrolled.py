@@ -55,7 +55,8 @@ def least_squares(
     tiny = torch.finfo(right.dtype).tiny
     for _ in range(steps):
         seen = forward(direction)
-        curve = _power(seen) + weight * _power(direction)
+        # Measurements may have more or fewer axes than images.
+        curve = _fitted(_power(seen), direction) + weight * _power(direction)
         # Where nothing is left to do only rounding would be followed.
         length = torch.where(power > still, power / curve.clamp_min(tiny), 0.0)
         x = x + length * direction
