@@ -1,0 +1,145 @@
+"""The model of the noise that turns the statistics of clean images into those of noisy ones."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from napari_selfsup_recon.core.random import numpy_generator
+from napari_selfsup_recon.methods.iscl._noise_model import NoiseModel
+from napari_selfsup_recon.methods.iscl._spectra import BANDS, Array, bands, in_bands, power, smooth
+
+_SCALES = (0, 1, 2, 4, 8, 16)
+_LEVELS = 8
+_LEVEL_SCALE = 3
+_ROUNDS = 5
+_TRIALS = 4
+_NUDGE = 0.15
+_STRIDE = 1.5
+# How little the powers are held to where they begin, where nothing speaks for other ones.
+_HOLD = 0.004
+_WINDOWS = 24
+
+
+def fit_noise(
+    clean: Array, noisy: Array, seed: int
+) -> Generator[None, None, tuple[NoiseModel, float]]:
+    r"""Return the noise whose images of ``clean`` look like ``noisy``, and the misfit that is left.
+
+    The first guess is the excess of the power spectrum, half of it added and half of it gain. Then
+    :math:`\sum_k (T_k(x(y; \theta)) - T_k(x))^2` is minimised by Levenberg and Marquardt's method
+    over the powers :math:`\theta` of all bands, with the same random numbers throughout. The
+    statistics T are logarithms of the energy at each scale where the image is dark to bright, the
+    histogram of the local brightness, and the power in each band. Brightness tells noise that is
+    added from gain: only the latter grows with it.
+
+    Parameters
+    ----------
+    clean, noisy
+        Windows ``(number, n, n)`` in the same units; about 100 or more of each tell best.
+    seed
+        Of the noise.
+
+    Yields
+    ------
+    None
+        Between pieces of about 0.2 s.
+    """
+    side = clean.shape[-1]
+    weights = bands(side)
+    of_noisy, of_clean = power(noisy), power(clean)
+    yield
+    excess = np.maximum(smooth(of_noisy - of_clean), 0.02 * smooth(of_noisy))
+    excess[0, 0] = (excess[0, 1] + excess[1, 0]) / 2
+    level = in_bands(excess, weights)
+    rings = np.exp(np.tensordot(np.log(level), weights, 1))
+    form = np.clip(smooth(excess / rings, 1.0), 0.1, 10)
+    floor = float(np.quantile(clean, 0.001))
+    signal = float(np.mean((clean - floor) ** 2))
+    start = np.concatenate([np.log(0.5 * level), np.log(0.5 * level / signal)])
+    some = clean[_spread(len(clean))]
+    seen = noisy[_spread(len(noisy))]
+    random = numpy_generator("noise fit", seed)
+    white = np.fft.fft2(random.standard_normal((2, *some.shape)))
+    edges = _edges(seen)
+    goal = _statistics(seen, edges, of_noisy, weights)
+    yield
+
+    def model(powers: Array) -> NoiseModel:
+        return NoiseModel(floor, powers[:BANDS], powers[BANDS:], form)
+
+    def miss(powers: Array) -> Array:
+        made = model(powers).apply(some, white)
+        return _statistics(made, edges, power(made), weights) - goal
+
+    found = _Fit(start, miss(start), start)
+    damping = 1.0
+    for _ in range(_ROUNDS):
+        columns = []
+        for unit in np.eye(len(start)):
+            columns.append((miss(found.powers + _NUDGE * unit) - found.missed) / _NUDGE)
+            yield
+        slope = np.stack(columns, axis=1)
+        for _ in range(_TRIALS):
+            step = np.linalg.solve(
+                slope.T @ slope + (_HOLD + damping) * np.eye(len(start)),
+                -slope.T @ found.missed - _HOLD * (found.powers - start),
+            )
+            powers = found.powers + np.clip(step, -_STRIDE, _STRIDE)
+            other = _Fit(powers, miss(powers), start)
+            yield
+            if other.cost < found.cost:
+                found, damping = other, damping / 3
+                break
+            damping *= 4
+    return model(found.powers), float(np.sqrt(np.mean(found.missed**2)))
+
+
+@dataclass(frozen=True, eq=False)
+class _Fit:
+    """A point on the way down."""
+
+    powers: Array
+    missed: Array
+    start: Array
+
+    @property
+    def cost(self) -> float:
+        held = _HOLD * float(((self.powers - self.start) ** 2).sum())
+        return float((self.missed**2).sum()) + held
+
+
+def _spread(count: int) -> Array:
+    return np.unique(np.linspace(0, count - 1, min(count, _WINDOWS)).round().astype(int))
+
+
+def _blurred(windows: Array) -> list[Array]:
+    from scipy.ndimage import gaussian_filter
+
+    return [gaussian_filter(windows, (0, s, s)) if s else windows for s in _SCALES]
+
+
+def _edges(windows: Array) -> Array:
+    """Return the levels of brightness that part the pixels into equal shares."""
+    edges: Array = np.quantile(_blurred(windows)[_LEVEL_SCALE], np.arange(1, _LEVELS) / _LEVELS)
+    return edges
+
+
+def _statistics(windows: Array, edges: Array, spectrum: Array, weights: Array) -> Array:
+    blurred = _blurred(windows)
+    level = np.digitize(blurred[_LEVEL_SCALE], edges).ravel()
+    count = np.bincount(level, minlength=_LEVELS)
+    energies = [
+        np.bincount(level, ((fine - coarse) ** 2).ravel(), minlength=_LEVELS) / np.maximum(count, 1)
+        for fine, coarse in pairwise(blurred)
+    ]
+    return np.concatenate(
+        [
+            np.log(np.concatenate(energies) + 1e-9),
+            np.log(count / count.sum() + 1e-3),
+            2 * np.log(in_bands(spectrum, weights) + 1e-9),
+        ]
+    )

@@ -1,0 +1,108 @@
+"""A model of structured noise, and the network G that makes noisy images of clean ones with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from napari_selfsup_recon.methods.iscl._spectra import Array, bands
+
+#: Gains are kept between exp(-3) and exp(3).
+_MOST_GAIN = 3.0
+
+
+@dataclass(frozen=True, eq=False)
+class NoiseModel:
+    r"""Noise that is added, and a gain that multiplies, both stationary and of any spectrum.
+
+    .. math:: x = m + (y - m + n_a)\, e^{n_g}
+
+    Attributes
+    ----------
+    floor
+        m, the grey level without signal.
+    additive, gain
+        Logarithm of the mean power of :math:`n_a` and :math:`n_g` in each band of
+        :func:`~napari_selfsup_recon.methods.iscl._spectra.bands`.
+    form
+        ``(n, n)``: by how much the power at a frequency differs from that of its band.
+    """
+
+    floor: float
+    additive: Array
+    gain: Array
+    form: Array
+
+    def amplitudes(self) -> tuple[Array, Array]:
+        """Return the square roots of both spectra, ``(n, n)``."""
+        weights = bands(len(self.form))
+        added, gained = (
+            np.sqrt(np.exp(np.tensordot(log, weights, 1)) * self.form)
+            for log in (self.additive, self.gain)
+        )
+        return added, gained
+
+    def apply(self, clean: Array, white: Array) -> Array:
+        """Return noisy windows; ``white`` are the transforms of two white noises of their shape."""
+        added, gained = (
+            np.fft.ifft2(one * amplitude).real
+            for one, amplitude in zip(white, self.amplitudes(), strict=True)
+        )
+        factor = np.exp(np.clip(gained, -_MOST_GAIN, _MOST_GAIN))
+        noisy: Array = self.floor + (clean - self.floor + added) * factor
+        return noisy
+
+    def deviation(self, level: Tensor) -> Tensor:
+        """Return about how strong the noise is where the clean image is ``level``."""
+        added, gained = (float(np.mean(a**2)) for a in self.amplitudes())
+        return torch.sqrt(added + gained * (level - self.floor).square() + 1e-6)
+
+    @property
+    def isotropic(self) -> bool:
+        """Whether the noise looks the same with y and x exchanged."""
+        total = sum(a**2 for a in self.amplitudes())
+        other = np.transpose(total)
+        return bool(np.abs(total - other).sum() < 0.25 * (total + other).sum() / 2)
+
+
+class Spoiler(nn.Module):
+    """G: makes noisy images of clean ones, others at each draw.
+
+    Its weights are the powers of the model in each band, so that critics can mend them.
+
+    Parameters
+    ----------
+    model
+        Where they begin.
+    """
+
+    def __init__(self, model: NoiseModel) -> None:
+        super().__init__()
+        self.floor = model.floor
+        self.additive = nn.Parameter(torch.tensor(model.additive, dtype=torch.float32))
+        self.gain = nn.Parameter(torch.tensor(model.gain, dtype=torch.float32))
+        self._bands: Tensor
+        self._form: Tensor
+        weights = torch.tensor(bands(len(model.form)), dtype=torch.float32)
+        self.register_buffer("_bands", weights, persistent=False)
+        self.register_buffer(
+            "_form", torch.tensor(model.form, dtype=torch.float32), persistent=False
+        )
+
+    def forward(self, y: Tensor, generator: torch.Generator) -> Tensor:
+        """Return noisy images of clean ones ``(batch, slices, n, n)``; each slice has its own."""
+        added, gained = (self._noise(log, y, generator) for log in (self.additive, self.gain))
+        factor = gained.clamp(-_MOST_GAIN, _MOST_GAIN).exp()
+        return self.floor + (y - self.floor + added) * factor
+
+    def _noise(self, log: Tensor, y: Tensor, generator: torch.Generator) -> Tensor:
+        """Return noise of one spectrum, cut from fields that are periodic and at least as large."""
+        side = len(self._form)
+        amplitude = (torch.tensordot(log, self._bands, 1).exp() * self._form).sqrt()
+        white = torch.randn(*y.shape[:2], side, side, generator=generator).to(y)
+        half = amplitude[:, : side // 2 + 1]
+        field = torch.fft.irfft2(torch.fft.rfft2(white) * half, s=(side, side))
+        return field[..., : y.shape[-2], : y.shape[-1]]

@@ -1,0 +1,120 @@
+"""The data of one training: both domains, the model of the noise, and what is held out."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from napari_selfsup_recon.core.errors import InputError
+from napari_selfsup_recon.core.random import torch_generator
+from napari_selfsup_recon.methods.iscl._domain import Domain
+from napari_selfsup_recon.methods.iscl._noise_fit import fit_noise
+from napari_selfsup_recon.methods.iscl._noise_model import NoiseModel, Spoiler
+
+HELD_OUT = 0.1
+_SCORED = 12
+#: Side of the windows from which the noise is learned, and how many.
+FIELD, _WINDOWS = 128, 160
+# Share of the variance of the clean images below which there is no noise to speak of.
+_QUIET = 1e-4
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """Noisy ``(n, slices, side, side)`` and clean ``(n, 1, side, side)`` crops."""
+
+    noisy: Tensor
+    clean: Tensor
+
+    @property
+    def trivial(self) -> float:
+        """Return the error of the better of two bad answers: a constant, and the noisy image."""
+        middle = self.noisy.shape[1] // 2
+        same = float((self.noisy[:, middle : middle + 1] - self.clean).square().mean())
+        return min(float(self.clean.var()), same)
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """What is learned from.
+
+    Attributes
+    ----------
+    clean, noisy
+        The domains, in units of the clean one.
+    model
+        Of the noise, fitted to both.
+    misfit
+        Of its statistics: the root mean square of logarithms.
+    reach
+        Neighbours on either side that the networks see: 0 or 1.
+    choose, report
+        Pairs of held-out clean crops and noise of the model.
+    """
+
+    clean: Domain
+    noisy: Domain
+    model: NoiseModel
+    misfit: float
+    reach: int
+    choose: Pairs
+    report: Pairs
+
+
+def make_problem(
+    clean: Domain, noisy: Domain, *, batch: int, reach: int, seed: int
+) -> Generator[None, None, Problem]:
+    """Fit the model of the noise and hold out what scores.
+
+    Raises
+    ------
+    InputError
+        If there are fewer crops than a batch takes, or no noise.
+    """
+    for name, domain in (("clean", clean), ("noisy", noisy)):
+        if len(domain) < batch:
+            raise InputError(
+                f"The {name} images make only {len(domain)} crops of {domain.side} x {domain.side} "
+                f"pixels, and a batch takes {batch}.",
+                hint=f"Give more {name} images, or choose a smaller crop or batch.",
+            )
+    field = field_size(clean, noisy)
+    windows = [_stacked(domain, field, seed) for domain in (clean, noisy)]
+    model, misfit = yield from fit_noise(*windows, seed)
+    random = torch_generator(seed, "held-out noise")
+    spoiler = Spoiler(model)
+    pairs = []
+    for _ in range(2):
+        places = clean.below(_SCORED, seed + len(pairs))
+        stacks = torch.stack([clean.at(place, reach) for place in places])
+        with torch.no_grad():
+            made = spoiler(stacks.cpu(), random).to(stacks)
+        pairs.append(Pairs(made, stacks[:, reach : reach + 1]))
+        yield
+    problem = Problem(clean, noisy, model, misfit, reach, *pairs)
+    same = float((problem.choose.noisy - problem.choose.clean).square().mean())
+    if same < _QUIET:
+        raise InputError(
+            "The noisy images show no more noise than the clean ones.",
+            hint="Check which images are the clean ones; there may be nothing to remove.",
+        )
+    return problem
+
+
+def field_size(clean: Domain, noisy: Domain) -> int:
+    """Return the side of the windows in which noise is looked at: even, and at least a crop."""
+    sides = [n for domain in (clean, noisy) for n in (domain.rows, domain.stacks.shape[-1])]
+    return max(clean.side, min(max(FIELD, clean.side), *sides) // 2 * 2)
+
+
+def _stacked(
+    domain: Domain, side: int, seed: int
+) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    places = domain.windows(_WINDOWS, side, seed)
+    stack = torch.cat([domain.at(place, 0, side) for place in places])
+    values: np.ndarray[tuple[int, ...], np.dtype[np.float64]] = stack.cpu().double().numpy()
+    return values

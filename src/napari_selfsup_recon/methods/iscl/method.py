@@ -1,0 +1,424 @@
+"""Interdependent self-cooperative learning: denoising with clean examples that need not match."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from napari_selfsup_recon.core.errors import InputError
+from napari_selfsup_recon.core.events import Done, Event, Notice, Stage, Step
+from napari_selfsup_recon.core.generators import exhaust, relay
+from napari_selfsup_recon.core.options import Options
+from napari_selfsup_recon.core.random import torch_generator
+from napari_selfsup_recon.inference.tiles import tiled
+from napari_selfsup_recon.methods.base import LearnedMethod, as_tensor
+from napari_selfsup_recon.methods.iscl._answer import Answer, Rescaled, rms
+from napari_selfsup_recon.methods.iscl._domain import Domain
+from napari_selfsup_recon.methods.iscl._losses import Players
+from napari_selfsup_recon.methods.iscl._matching import match
+from napari_selfsup_recon.methods.iscl._players import repaired_pair, repaired_players
+from napari_selfsup_recon.methods.iscl._problem import HELD_OUT, Problem, make_problem
+from napari_selfsup_recon.methods.iscl._published import published_players
+from napari_selfsup_recon.methods.iscl._published_trainee import BATCH, SIDE, PublishedTrainee
+from napari_selfsup_recon.methods.iscl._same import without_copies
+from napari_selfsup_recon.methods.iscl._trainee import ISCLTrainee
+from napari_selfsup_recon.methods.iscl.options import ISCLOptions
+from napari_selfsup_recon.methods.ssi._symmetry import Orientation, orientations
+from napari_selfsup_recon.networks.iscl import Extractor
+from napari_selfsup_recon.networks.iscl import Generator as PublishedGenerator
+from napari_selfsup_recon.physics.base import Physics
+from napari_selfsup_recon.physics.identity import Identity
+from napari_selfsup_recon.physics.noise import Noise
+from napari_selfsup_recon.training.device import autocast, memory_guard, pick_device
+from napari_selfsup_recon.training.loop import Loop, LoopSettings
+from napari_selfsup_recon.training.scaling import Scaling
+
+_TILE, _HALO = (256, 256), (56, 56)
+_GRACE = 300
+_DECAY = 0.995
+_FACTS = ("ours", "theirs", "slices", "share", "square", "span", "middle", "scores", "best_step")
+
+
+class ISCL(LearnedMethod):
+    """Denoise images with the help of clean ones of the same kind, which need not match.
+
+    Takes away noise that neighbouring pixels share, which no method without clean examples can
+    tell from the image.
+
+    Parameters
+    ----------
+    physics
+        ``Identity`` of an image ``(y, x)`` or a stack ``(z, y, x)``.
+    options
+        See :class:`ISCLOptions`.
+    noise
+        Not used.
+
+    Attributes
+    ----------
+    scores
+        After training: ``chosen`` and ``reported`` are errors on held-out clean images with made
+        noise, ``constant`` that of a constant or of the noisy image, all in variances of the clean
+        images; ``noise`` and ``made`` are the root mean squares of what was taken from the noisy
+        images and of made noise, ``disagreement`` that of the difference of both branches on noisy
+        images, ``identity`` that of what was changed in clean ones, in standard deviations of the
+        clean images; ``misfit`` is what the model of the noise left unexplained.
+    best_step
+        Steps that made the weights that are used.
+    """
+
+    key: ClassVar[str] = "iscl"
+    options_type: ClassVar[type[Options]] = ISCLOptions
+    options: ISCLOptions
+
+    def __init__(
+        self,
+        physics: Physics,
+        options: ISCLOptions | None = None,
+        *,
+        noise: Noise | None = None,
+    ) -> None:
+        super().__init__(physics, options, noise=noise)
+        if not isinstance(physics, Identity) or physics.items is not None:
+            raise InputError(
+                "ISCL denoises images; it cannot undo what an instrument did to them.",
+                hint="Give Identity(shape), or choose another method.",
+            )
+        self._ndim = len(physics.measurement_shape)
+        self.device = pick_device(self.options.device)
+        self.scores: dict[str, float] = {}
+        self.best_step = 0
+        self._facts: dict[str, Any] = {}
+        self._answer: Answer | None = None
+        self._loop: Loop | None = None
+
+    @property
+    def trained(self) -> bool:
+        """Whether there are weights to denoise with."""
+        return self._answer is not None or self._loop is not None
+
+    @property
+    def _published(self) -> bool:
+        return self.options.players == "published"
+
+    def train(self, y: Any, *, clean: Any = None, state: Any = None) -> Iterator[Event]:
+        """Train on noisy images ``y`` and ``clean`` ones; a generator of events.
+
+        Parameters
+        ----------
+        y
+            ``(*leading, *shape)`` of the physics.
+        clean
+            Clean images ``(*leading, y, x)`` or stacks ``(*leading, z, y, x)`` of any size, for a
+            stack the last three axes count as one. They may be slices of the stack itself, which
+            are then not taken for noisy.
+        state
+            State of a checkpoint to resume from.
+
+        Raises
+        ------
+        InputError
+            If there are no clean images, or the two domains cannot be used together.
+        UnstableTrainingError
+            If training fails again and again.
+        """
+        with memory_guard(self.device):
+            yield from self._train(y, clean, state)
+
+    def _train(self, y: Any, clean: Any, state: Any) -> Iterator[Event]:
+        noisy, examples = self._stacks(y, clean)
+        use, copies = without_copies(noisy, examples)
+        if copies:
+            yield Notice(
+                f"{copies} slices are clean examples themselves; they are not learned from."
+            )
+        ours, theirs, warning = match(examples, noisy, self.options.match)
+        if warning:
+            yield Notice(warning, "warning")
+        side = SIDE if self._published else self.options.crop
+        seed = self.options.seed
+        scaled = [
+            scaling.apply(stacks).to(self.device)
+            for scaling, stacks in ((ours, examples), (theirs, noisy))
+        ]
+        domains = (
+            Domain(scaled[0], side, seed=seed, name="clean", below=HELD_OUT),
+            Domain(scaled[1], side, seed=seed, name="noisy", use=use),
+        )
+        reach = self._reach(min(noisy.shape[1], examples.shape[1]))
+        low, high = (
+            float(f(s)) for f, s in zip((torch.amin, torch.amax), (scaled[0],) * 2, strict=True)
+        )
+        self._facts = {
+            "ours": ours.as_dict(),
+            "theirs": theirs.as_dict(),
+            "slices": 2 * reach + 1,
+            "share": 0.5,
+            "span": (high - low) / 2,
+            "middle": (high + low) / 2,
+            "square": True,
+        }
+        yield Stage("Looking at the noise")
+        batch = BATCH if self._published else self.options.batch
+        between = Step(0, self.options.steps, finished=False)
+        problem = yield from relay(
+            make_problem(*domains, batch=batch, reach=reach, seed=seed), lambda _: between
+        )
+        self._facts["square"] = problem.model.isotropic
+        trainee = self._trainee(problem)
+        loop = Loop(trainee, self._settings())
+        if state is not None:
+            loop.load_state(state)
+        self._loop, self._answer = loop, None
+        yield Stage("Training", self.options.steps)
+        for event in loop.run():
+            self.best_step = loop.best_step
+            if isinstance(event, Done):
+                yield from self._finish(loop, trainee, problem)
+            yield event
+
+    def run(self, y: Any) -> Iterator[Event]:
+        """Denoise one image or stack slice by slice; the last event is ``Done(result)``.
+
+        Parameters
+        ----------
+        y
+            ``spatial`` array of any size.
+        """
+        tensor = as_tensor(y, self._ndim)
+        image = yield from relay(self._pieces(tensor), lambda progress: Step(*progress))
+        yield Done(result=image[0, 0].cpu().numpy(), step=self.best_step)
+
+    def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray[Any, Any]]]:
+        """Return facts and weights for saving."""
+        answer = self._current()
+        facts = {
+            **self._facts,
+            "share": answer.share,
+            "scores": self.scores,
+            "best_step": self.best_step,
+        }
+        return facts, {name: v.cpu().numpy() for name, v in answer.state_dict().items()}
+
+    @classmethod
+    def from_state(
+        cls,
+        physics: Physics,
+        options: Options,
+        facts: dict[str, Any],
+        arrays: dict[str, np.ndarray[Any, Any]],
+    ) -> Self:
+        """Rebuild a trained method."""
+        assert isinstance(options, ISCLOptions)
+        method = cls(physics, options)
+        method._facts = {key: facts[key] for key in _FACTS[:-2]}
+        method.scores, method.best_step = dict(facts["scores"]), int(facts["best_step"])
+        answer = method._empty(float(facts["share"]))
+        answer.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in arrays.items()})
+        method._answer = answer.to(method.device).eval()
+        return method
+
+    def _stacks(self, y: Any, clean: Any) -> tuple[Tensor, Tensor]:
+        """Return noisy and clean images, ``(items, z, y, x)`` each."""
+        noisy = as_tensor(y, self._ndim)
+        if tuple(noisy.shape[2:]) != self.physics.measurement_shape:
+            raise InputError(
+                f"The physics is for images of shape {self.physics.measurement_shape}, "
+                f"not {tuple(noisy.shape[2:])}.",
+                hint="Build the physics for this shape.",
+            )
+        if clean is None or not np.size(clean if not isinstance(clean, Tensor) else clean.numpy()):
+            raise InputError(
+                "ISCL needs clean examples: images of the same kind with little noise.",
+                hint="Give clean=: another image or stack, or the clean slices of this one.",
+            )
+        ndim = np.ndim(clean) if not isinstance(clean, Tensor) else clean.ndim
+        examples = as_tensor(clean, 3 if ndim > 2 and self._ndim == 3 else 2)
+        one = noisy[:, 0] if self._ndim == 3 else noisy
+        return one, examples[:, 0] if examples.ndim == 5 else examples
+
+    def _reach(self, depth: int) -> int:
+        """Return how many neighbours on either side the networks see."""
+        wanted = self.options.neighbours == "both"
+        if wanted and (self._ndim == 2 or self._published):
+            raise InputError(
+                "There are no neighbouring slices to see."
+                if self._ndim == 2
+                else "The published networks see one slice.",
+                hint="Set the neighbouring slices to auto.",
+            )
+        if self.options.neighbours == "auto":
+            wanted = self._ndim == 3 and depth > 2 and not self._published
+        return int(wanted)
+
+    def _trainee(self, problem: Problem) -> ISCLTrainee | PublishedTrainee:
+        build: Callable[[int], Players] = lambda attempt: self._players(problem, attempt)  # noqa: E731
+        if self._published:
+            span, middle = self._facts["span"], self._facts["middle"]
+            return PublishedTrainee(problem, self.options, build=build, span=span, middle=middle)
+        return ISCLTrainee(problem, self.options, build=build)
+
+    def _players(self, problem: Problem, attempt: int) -> Players:
+        generator = torch_generator(self.options.seed, "weights", attempt)
+        if self._published:
+            return published_players(generator).to(self.device)
+        slices, width = self._facts["slices"], self.options.width
+        return repaired_players(slices, width, problem.model, generator).to(self.device)
+
+    def _empty(self, share: float) -> Answer:
+        """Return both branches with weights still to be put in."""
+        if self._published:
+            span, middle = self._facts["span"], self._facts["middle"]
+            return Answer(
+                Rescaled(PublishedGenerator(), span, middle, image=True),
+                Rescaled(Extractor(), span, middle, image=False),
+                share,
+            )
+        generator = torch.Generator().manual_seed(0)
+        return Answer(*repaired_pair(self._facts["slices"], self.options.width, generator), share)
+
+    def _settings(self) -> LoopSettings:
+        options = self.options
+        if self._published:  # the last weights, to the end
+            return LoopSettings(
+                steps=options.steps, patience=options.steps, decay=0.0, restarts=0, grace=_GRACE
+            )
+        return LoopSettings(
+            steps=options.steps, patience=options.patience, decay=_DECAY, grace=_GRACE
+        )
+
+    def _finish(
+        self, loop: Loop, trainee: ISCLTrainee | PublishedTrainee, problem: Problem
+    ) -> Iterator[Event]:
+        between = Step(loop.done, self.options.steps, finished=False)
+        players = self._best(loop)
+        self._facts["share"] = yield from relay(trainee.share(players), lambda _: between)
+        reported = yield from relay(trainee.score(players, report=True), lambda _: between)
+        self._answer, self._loop = self._as_answer(players), None
+        self.scores = {
+            "chosen": loop.best_score,
+            "reported": reported,
+            "constant": problem.choose.trivial,
+            **self._diagnoses(problem),
+        }
+        yield Notice(f"Best held-out score {loop.best_score:.4g} at step {loop.best_step}.")
+        if self.scores["noise"] < 0.3 * self.scores["made"]:
+            yield Notice(
+                "Much less noise was taken from the noisy images than they seem to have: the "
+                "clean examples may show other things, or be noisy themselves.",
+                "warning",
+            )
+
+    @torch.no_grad()
+    def _diagnoses(self, problem: Problem) -> dict[str, float]:
+        answer = self._current()
+        places = problem.noisy.windows(16, problem.noisy.side, self.options.seed)
+        noisy = torch.stack([problem.noisy.at(place, problem.reach) for place in places])
+        one, other = answer.branches(noisy)
+        middle = slice(problem.reach, problem.reach + 1)
+        made, clean = problem.report.noisy[:, middle], problem.report.clean
+        stacks = torch.stack(
+            [problem.clean.at(p, problem.reach) for p in problem.clean.below(8, self.options.seed)]
+        )
+        return {
+            "noise": rms(noisy[:, middle] - answer(noisy)),
+            "made": rms(made - clean),
+            "disagreement": rms(one - other),
+            "identity": rms(answer(stacks) - stacks[:, middle]),
+            "misfit": problem.misfit,
+        }
+
+    def _best(self, loop: Loop) -> Players:
+        """Return the players with the weights that are used."""
+        players = loop.average.module
+        assert isinstance(players, Players)
+        if not self._published:
+            players.load_state_dict(loop.weights)
+        return players.eval()
+
+    def _as_answer(self, players: Players) -> Answer:
+        answer = self._empty(self._facts["share"])
+        for ours, theirs in (
+            (answer.denoiser, players.denoiser),
+            (answer.extractor, players.extractor),
+        ):
+            inner = ours.network if isinstance(ours, Rescaled) else ours
+            assert isinstance(inner, nn.Module)
+            inner.load_state_dict(theirs.state_dict())
+        return answer.to(self.device).eval()
+
+    def _current(self) -> Answer:
+        """Return both branches with the best weights so far."""
+        if self._answer is not None:
+            return self._answer
+        if self._loop is None:
+            raise InputError("This ISCL is not trained yet.", hint="Call fit(y, clean=...) first.")
+        weights = self._loop.average.weights() if self._published else self._loop.weights
+        answer = self._empty(self._facts["share"])
+        for name, branch in (("denoiser", answer.denoiser), ("extractor", answer.extractor)):
+            inner = branch.network if isinstance(branch, Rescaled) else branch
+            assert isinstance(inner, nn.Module)
+            start = f"{name}."
+            inner.load_state_dict(
+                {k.removeprefix(start): v for k, v in weights.items() if k.startswith(start)}
+            )
+        return answer.to(self.device).eval()
+
+    def _estimate(self, y: Tensor) -> Tensor:
+        return exhaust(self._pieces(y))
+
+    def _pieces(self, y: Tensor) -> Generator[tuple[int, int], None, Tensor]:
+        """Denoise ``(1, 1, *spatial)`` slice by slice and tile by tile."""
+        answer = self._current()
+        theirs = Scaling(**self._facts["theirs"])
+        stack = theirs.apply(y[0] if self._ndim == 3 else y)
+        planes = _with_neighbours(stack[0], self._facts["slices"] // 2)
+        turns = self._turns
+        made = []
+        for number, plane in enumerate(planes):
+            total = torch.zeros_like(plane[None, :1])
+            for index, turn in enumerate(turns, start=number * len(turns)):
+                total += yield from relay(
+                    tiled(
+                        self._turned(answer, turn),
+                        plane[None],
+                        core=_TILE,
+                        halo=_HALO,
+                        multiple=(8, 8),
+                        device=self.device,
+                    ),
+                    _counted(index, len(planes) * len(turns)),
+                )
+            made.append(total / len(turns))
+        image = theirs.invert(torch.cat(made))
+        return image[:, 0].reshape(y.shape)
+
+    @property
+    def _turns(self) -> list[Orientation]:
+        if not self.options.ensemble or self._published:
+            return orientations(2)[:1]
+        return orientations(2, square=bool(self._facts["square"]))
+
+    def _turned(self, answer: Answer, turn: Orientation) -> Callable[[Tensor], Tensor]:
+        def function(part: Tensor) -> Tensor:
+            with torch.no_grad(), autocast(self.device, self.options.precision):
+                image: Tensor = answer(turn.apply(part))
+            return turn.undo(image.float())
+
+        return function
+
+
+def _with_neighbours(stack: Tensor, reach: int) -> list[Tensor]:
+    """Return ``(2 reach + 1, y, x)`` for each slice of ``(z, y, x)``; mirrored at the ends."""
+    domain = range(-reach, len(stack) + reach)
+    last = len(stack) - 1
+    inside = [last - abs(last - abs(z)) if last else 0 for z in domain]
+    return [stack[inside[z : z + 2 * reach + 1]] for z in range(len(stack))]
+
+
+def _counted(before: int, rounds: int) -> Callable[[tuple[int, int]], tuple[int, int]]:
+    return lambda now: (before * now[1] + now[0], rounds * now[1])

@@ -1,0 +1,125 @@
+"""Options of denoising with clean examples."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from napari_selfsup_recon.core.options import option
+from napari_selfsup_recon.training.options import TrainingOptions
+
+
+class ISCLOptions(TrainingOptions):
+    """How ISCL learns. The defaults serve most images."""
+
+    steps: int = option(
+        2000,
+        ge=1,
+        le=1_000_000,
+        title="Steps",
+        description="How long to train. 1000 to 5000 is typical; training stops by itself when the "
+        "held-out score stops improving. The published networks took 8000.",
+    )
+    patience: int = option(
+        800,
+        ge=1,
+        title="Patience",
+        unit="steps",
+        advanced=True,
+        description="Stop after this many steps without a better held-out score.",
+    )
+    crop: int = option(
+        64,
+        ge=32,
+        le=512,
+        title="Crop",
+        unit="pixels",
+        advanced=True,
+        description="Side of the training crops. The published networks always take 64.",
+    )
+    batch: int = option(
+        8,
+        ge=2,
+        title="Batch",
+        advanced=True,
+        description="Crops in one training step. The published networks always take 64.",
+    )
+    neighbours: Literal["auto", "none", "both"] = option(
+        "auto",
+        title="Neighbouring slices",
+        advanced=True,
+        description="Whether the network also sees the slice before and the slice behind the one "
+        "that it cleans (2.5D). auto: in stacks.",
+    )
+    match: Literal["auto", "on", "off"] = option(
+        "auto",
+        title="Match the grey values",
+        description="Bring noisy images to the brightness and contrast of the clean examples "
+        "before they are compared; results keep the grey values of the noisy image. auto: only where "
+        "the two clearly differ, with a warning.",
+    )
+    players: Literal["repaired", "published"] = option(
+        "repaired",
+        title="Networks",
+        advanced=True,
+        description="repaired: residual networks that begin with a model of the noise. published: "
+        "the five networks and steps of the paper, for comparison; slow without a GPU.",
+    )
+    width: int = option(
+        8,
+        ge=2,
+        le=256,
+        title="Width",
+        unit="channels",
+        advanced=True,
+        description="Channels of the finest level of the network; wider is slower and finer.",
+    )
+    warm_up: float = option(
+        0.5,
+        ge=0,
+        le=1,
+        title="Warm-up",
+        advanced=True,
+        description="Share of the steps with noise made by the model alone; then noise taken from "
+        "the noisy images is put on clean ones, too. 1 does without it.",
+    )
+    persuasion: float = option(
+        0.0,
+        ge=0,
+        le=10,
+        title="Critics",
+        advanced=True,
+        description="Weight of two critics, networks that tell made images from real ones; 0 does "
+        "without them. They act after the warm-up.",
+    )
+    agreement: float = option(
+        0.05,
+        ge=0,
+        le=10,
+        title="Agreement",
+        advanced=True,
+        description="Weight at which, after the warm-up, a noisy image must be the sum of its "
+        "clean image and its noise, which two networks find; it falls to zero.",
+    )
+    identity: float = option(
+        0.05,
+        ge=0,
+        le=0.5,
+        title="Left as they are",
+        advanced=True,
+        description="Share of the training pairs in which a clean image is to be left as it is.",
+    )
+    foreground: float = option(
+        0.9,
+        ge=0,
+        le=1,
+        title="Foreground",
+        advanced=True,
+        description="Share of the crops, of both domains alike, that must show something.",
+    )
+    ensemble: bool = option(
+        True,
+        title="Average orientations",
+        advanced=True,
+        description="Average the results of flipped and turned copies: a little better, 4 to 8 "
+        "times slower at the end.",
+    )
