@@ -27,6 +27,7 @@ from napari_selfsup_recon.widgets.bridge import source_of, unwrap
 from napari_selfsup_recon.widgets.choices import PsfChoice, PsfKind
 from napari_selfsup_recon.widgets.comparison import Comparison
 from napari_selfsup_recon.widgets.job import Job
+from napari_selfsup_recon.widgets.mode_bar import MODES
 from napari_selfsup_recon.widgets.recon_source import recon_source
 from napari_selfsup_recon.widgets.request import psf_of
 from napari_selfsup_recon.widgets.session import Session
@@ -294,9 +295,13 @@ def reconstruct(
 
 
 def compare(
-    viewer: Any, layers: Sequence[Layer], *, mode: Literal["grid"] = "grid", link: bool = True
+    viewer: Any,
+    layers: Sequence[Layer],
+    *,
+    mode: Literal["grid", "curtain", "blink"] = "grid",
+    link: bool = True,
 ) -> Comparison:
-    """Show layers side by side, labelled, with one camera; in 2D and in 3D.
+    """Compare layers, labelled, with one camera; in 2D and in 3D.
 
     Parameters
     ----------
@@ -305,7 +310,8 @@ def compare(
     layers
         Two or more, in reading order. Others are hidden meanwhile.
     mode
-        ``"grid"``.
+        ``"grid"`` side by side, ``"curtain"`` the first left of a line and the last right of it,
+        ``"blink"`` one after another.
     link
         Whether contrast, gamma and colours change together.
 
@@ -319,9 +325,9 @@ def compare(
     InputError
         If fewer than two layers are given, or one is not in the viewer.
     """
-    if mode != "grid":
-        raise InputError(f"There is no mode {mode!r}.", hint="Choose 'grid'.")
-    return Comparison(viewer, layers, link=link)
+    if mode not in MODES:
+        raise InputError(f"There is no mode {mode!r}.", hint=f"Choose from {', '.join(MODES)}.")
+    return MODES[mode](viewer, layers, link=link)
 
 
 def _run(

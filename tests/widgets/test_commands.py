@@ -55,10 +55,10 @@ def test_the_card_follows_and_results_join_the_grid(current, cells, said, qtbot)
     card.grid.setChecked(True)
     late = result(current, cells, "SSI")
     assert late.name_overlay.visible
-    assert card._comparison is not None
-    assert len(card._comparison.layers) == 3
+    assert card.bar.comparison is not None
+    assert len(card.bar.comparison.layers) == 3
     card.link.setChecked(False)
-    assert not card._comparison.linked
+    assert not card.bar.comparison.linked
     commands.compare_layers()
     assert not card.grid.isChecked()
     assert not current.canvas.grid.enabled

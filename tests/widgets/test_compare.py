@@ -93,4 +93,4 @@ def test_bad_input(viewer, four):
     with pytest.raises(InputError, match="not in this viewer"):
         compare(viewer, four)
     with pytest.raises(InputError, match="mode"):
-        compare(viewer, four[:2], mode="blink")
+        compare(viewer, four[:2], mode="sideways")

@@ -404,7 +404,14 @@ def test_shortcuts(viewer, cells, open_dock, qtbot):
 
     dock = open_dock(viewer, steps=5000, delay=0.02)
     keys = {s.key().toString(): s for s in dock.findChildren(QShortcut)}
-    assert set(keys) == {"Ctrl+Return", "Ctrl+Shift+Return", "Ctrl+.", "Ctrl+Alt+G"}
+    assert set(keys) == {
+        "Ctrl+Return",
+        "Ctrl+Shift+Return",
+        "Ctrl+.",
+        "Ctrl+Alt+G",
+        "Ctrl+Alt+Left",
+        "Ctrl+Alt+Right",
+    }
     keys["Ctrl+Return"].activated.emit()
     assert dock.session.state is State.RUNNING
     qtbot.waitUntil(lambda: training(dock.session.job), timeout=10000)

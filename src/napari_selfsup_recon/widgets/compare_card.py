@@ -1,4 +1,4 @@
-"""Card 5: source and results side by side."""
+"""Card 5: source and results, compared; and what a result may be trusted for."""
 
 from __future__ import annotations
 
@@ -6,17 +6,20 @@ from collections.abc import Callable
 from typing import Any
 
 from napari.layers import Image, Layer
-from qtpy.QtWidgets import QCheckBox, QPushButton, QWidget
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QWidget
 
-from napari_selfsup_recon.core.errors import InputError
 from napari_selfsup_recon.widgets.bridge import unwrap
-from napari_selfsup_recon.widgets.comparison import Comparison, related
-from napari_selfsup_recon.widgets.parts import Card, button, describe, is_alive, note, row
+from napari_selfsup_recon.widgets.companions import result_of
+from napari_selfsup_recon.widgets.comparison import related
+from napari_selfsup_recon.widgets.mode_bar import ModeBar
+from napari_selfsup_recon.widgets.parts import Card, button, line, row
 from napari_selfsup_recon.widgets.texts import TEXTS
+from napari_selfsup_recon.widgets.trust_bar import TrustBar
 
 
 class CompareCard(Card):
-    """Switches the grid on and off.
+    """Offers the ways of comparing.
 
     Parameters
     ----------
@@ -24,7 +27,14 @@ class CompareCard(Card):
         The napari viewer.
     source
         Returns the image that is worked on.
+
+    Attributes
+    ----------
+    moreWanted
+        Emitted when a person asks for profiles and numbers.
     """
+
+    moreWanted = Signal()
 
     def __init__(
         self, viewer: Any, source: Callable[[], Layer | None], parent: QWidget | None = None
@@ -32,71 +42,41 @@ class CompareCard(Card):
         super().__init__("5  Compare", parent)
         self._viewer = unwrap(viewer)
         self._source = source
-        self._comparison: Comparison | None = None
-        self._grows = False  # later results join
-        self.grid: QPushButton = button("&Grid", *TEXTS["grid"])
-        self.grid.setCheckable(True)
-        self.link = QCheckBox("Same contrast")
-        self.link.setChecked(True)
-        describe(self.link, *TEXTS["link"])
-        self._names = note()
-        self.body.addLayout(row(self.grid, self.link))
+        self.bar = ModeBar(viewer, self.layers)
+        self.grid, self.link = self.bar.buttons["grid"], self.bar.link
+        self.trust = TrustBar(viewer, self.result)
+        self.more = button("&More ...", *TEXTS["compare more"])
+        self._names = line()
+        self.body.addWidget(self.bar)
+        self.body.addLayout(row(self.link, self.more))
+        self.body.addWidget(self.trust)
         self.body.addWidget(self._names)
-        self.grid.toggled.connect(self._on_grid)
-        self.link.toggled.connect(self._on_link)
+        self.bar.refused.connect(self._names.setText)
+        self.more.clicked.connect(lambda *_: self.moreWanted.emit())
         self.refresh()
 
     def layers(self) -> list[Layer]:
         """Return what is compared: the selected images if there are several, else the results."""
-        return self._selected() or related(self._viewer, self._source())
+        return selected_images(self._viewer) or related(self._viewer, self._source())
+
+    def result(self) -> Layer | None:
+        """Return the result that is asked about: the active one, else the latest."""
+        family = related(self._viewer, self._source())[1:]
+        active = result_of(self._viewer.layers.selection.active)
+        return active if active in family else next(iter(family[::-1]), None)
 
     def refresh(self, event: Any = None) -> None:
         """Follow the layer list: a result that arrives joins the grid, one that goes ends it."""
-        comparison = self._comparison
-        if comparison is not None:
-            if any(layer not in self._viewer.layers for layer in comparison.layers):
-                self.grid.setChecked(False)
-            elif self._grows and len(self._family()) > len(comparison.layers):
-                self._on_grid(True)
+        self.bar.refresh()
+        self.trust.refresh()
         names = [layer.name for layer in self.layers()]
-        enough = len(names) > 1
-        self.grid.setEnabled(enough or self.grid.isChecked())
-        self._names.setText(" | ".join(names) if enough else "Results appear here after a run.")
+        text = " | ".join(names) if len(names) > 1 else "Results appear here after a run."
+        self._names.setText(text)
+        self._names.setToolTip(text)
 
-    def _selected(self) -> list[Layer]:
-        chosen = self._viewer.layers.selection
-        images = [x for x in self._viewer.layers if x in chosen and isinstance(x, Image)]
-        return images if len(images) > 1 else []
 
-    def _family(self) -> list[Layer]:
-        return related(self._viewer, self._source())
-
-    def _on_grid(self, wanted: bool) -> None:
-        selected = [] if self._comparison is not None else self._selected()
-        if self._comparison is not None:
-            comparison, self._comparison = self._comparison, None
-            comparison.ended.disconnect(self._on_ended, missing_ok=True)
-            comparison.close()
-        if not wanted:
-            return
-        self._grows = not selected
-        try:
-            layers = selected or self._family()
-            self._comparison = Comparison(self._viewer, layers, link=self.link.isChecked())
-            self._comparison.ended.connect(self._on_ended)
-        except InputError as error:
-            self._names.setText(str(error))
-            self.grid.setChecked(False)
-
-    def _on_ended(self) -> None:
-        """Somebody else closed the grid, for example the command of that name."""
-        if is_alive(self):
-            self._comparison = None
-            self.grid.setChecked(False)
-
-    def _on_link(self, wanted: bool) -> None:
-        if self._comparison is not None:
-            if wanted:
-                self._comparison.link()
-            else:
-                self._comparison.unlink()
+def selected_images(viewer: Any) -> list[Layer]:
+    """Return the selected image layers, if there are several."""
+    chosen = viewer.layers.selection
+    images = [x for x in viewer.layers if x in chosen and isinstance(x, Image)]
+    return images if len(images) > 1 else []

@@ -6,10 +6,10 @@ import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from napari.experimental import link_layers, unlink_layers
-from napari.layers import Layer
+from napari.layers import Image, Layer
 from psygnal import Signal
 
 from napari_selfsup_recon.core.errors import InputError
@@ -33,7 +33,7 @@ class _Before:
     grid: tuple[Any, ...]
     bar: tuple[bool, bool]
     visible: list[tuple[Layer, bool]]
-    names: list[tuple[Layer, bool]]
+    names: list[tuple[Layer, bool, Any]]
 
 
 class Comparison:
@@ -49,7 +49,8 @@ class Comparison:
     layers
         What is compared, in reading order; two at least.
     link
-        Whether contrast, gamma and colours change together.
+        Whether contrast, gamma and colours change together. Layers whose contrast differs take that
+        of the first as long as they are linked.
 
     Raises
     ------
@@ -57,12 +58,40 @@ class Comparison:
         If fewer than two layers of the viewer are given.
     """
 
+    mode: ClassVar[str] = "grid"
     ended = Signal()
-    """Emitted when the grid was closed."""
+    """Emitted when the comparison was closed."""
 
     def __init__(self, viewer: Any, layers: Sequence[Layer], *, link: bool = True) -> None:
         self._viewer = unwrap(viewer)
         self.layers = [unwrap(layer) for layer in layers]
+        self._check()
+        if (other := current_comparison(self._viewer)) is not None:
+            other.close()
+        _OPEN[self._viewer] = self
+        grid, bar = self._grid, self._scale_bar
+        self._before = _Before(
+            grid=(grid.enabled, grid.shape, grid.stride, grid.spacing),
+            bar=(bar.visible, bar.gridded),
+            visible=[(layer, layer.visible) for layer in self._viewer.layers],
+            names=[
+                (layer, layer.name_overlay.visible, layer.name_overlay.position)
+                for layer in self.layers
+            ],
+        )
+        self.closed = False
+        self._linked: list[Layer] = []
+        self._own: list[tuple[Image, Any, Any, float]] = []
+        for layer in self._viewer.layers:
+            layer.visible = layer in self.layers
+        for layer in self.layers:
+            layer.name_overlay.visible = True
+        bar.visible, bar.gridded = True, False
+        if link:
+            self.link()
+        self._show()
+
+    def _check(self) -> None:
         if len(self.layers) < 2:
             raise InputError(
                 "There is nothing to compare yet.", hint="Run a method, or choose two layers."
@@ -72,28 +101,19 @@ class Comparison:
             raise InputError(
                 f"{', '.join(missing)} is not in this viewer.", hint="Choose layers that are."
             )
-        if (other := current_comparison(self._viewer)) is not None:
-            other.close()
-        _OPEN[self._viewer] = self
-        grid, bar = self._grid, self._scale_bar
-        self._before = _Before(
-            grid=(grid.enabled, grid.shape, grid.stride, grid.spacing),
-            bar=(bar.visible, bar.gridded),
-            visible=[(layer, layer.visible) for layer in self._viewer.layers],
-            names=[(layer, layer.name_overlay.visible) for layer in self.layers],
-        )
-        self.closed = False
-        self._linked: list[Layer] = []
-        for layer in self._viewer.layers:
-            layer.visible = layer in self.layers
+
+    def _show(self) -> None:
+        """Show the layers side by side."""
+        grid = self._grid
         self._arrange()
-        for layer in self.layers:
-            layer.name_overlay.visible = True
         grid.shape = (1, -1) if len(self.layers) <= 3 else (-1, -1)
         grid.stride, grid.spacing, grid.enabled = 1, 0.02, True
-        bar.visible, bar.gridded = True, False
-        if link:
-            self.link()
+        self._viewer.reset_view()
+
+    def _unshow(self) -> None:
+        """Take back what :meth:`_show` did."""
+        grid = self._grid
+        grid.enabled, grid.shape, grid.stride, grid.spacing = self._before.grid
         self._viewer.reset_view()
 
     @property
@@ -102,33 +122,41 @@ class Comparison:
         return bool(self._linked)
 
     def link(self) -> None:
-        """Let contrast, gamma and colours change together."""
-        if not self._linked:
-            link_layers(self.layers, LINKED)
-            self._linked = list(self.layers)
+        """Let contrast, gamma and colours change together, beginning with those of the first."""
+        alike = with_like_values(self.layers)
+        if self._linked or len(alike) < 2:
+            return
+        first = alike[0]
+        for layer in alike[1:]:
+            self._take_contrast(layer, first)
+        link_layers(alike, LINKED)
+        self._linked = alike
 
     def unlink(self) -> None:
-        """Let every layer have its own contrast."""
+        """Let every layer have its own contrast: what was changed by linking is taken back."""
         if self._linked:
             unlink_layers(self._linked, LINKED)
             self._linked = []
+        for layer, limits, span, gamma in self._own:
+            layer.contrast_limits_range = span
+            layer.contrast_limits, layer.gamma = limits, gamma
+        self._own = []
 
     def close(self) -> None:
-        """Restore the grid, the visibility and the links as they were."""
+        """Restore the view, the visibility, the contrast and the links as they were."""
         if self.closed:
             return
         self.closed = True
         _OPEN.pop(self._viewer, None)
         self.unlink()
-        grid, bar, before = self._grid, self._scale_bar, self._before
-        grid.enabled, grid.shape, grid.stride, grid.spacing = before.grid
+        bar, before = self._scale_bar, self._before
+        self._unshow()
         bar.visible, bar.gridded = before.bar
-        for layer, shown in before.names:
-            layer.name_overlay.visible = shown
+        for layer, shown, place in before.names:
+            layer.name_overlay.visible, layer.name_overlay.position = shown, place
         for layer, shown in before.visible:
             if layer in self._viewer.layers:
                 layer.visible = shown
-        self._viewer.reset_view()
         self.ended.emit()
 
     def __enter__(self) -> Self:
@@ -141,6 +169,17 @@ class Comparison:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    def _take_contrast(self, layer: Layer, first: Layer) -> None:
+        if not (isinstance(layer, Image) and isinstance(first, Image)):
+            return
+        wanted = (tuple(first.contrast_limits), first.gamma)
+        if (tuple(layer.contrast_limits), layer.gamma) == wanted:
+            return
+        span = tuple(layer.contrast_limits_range)
+        self._own.append((layer, tuple(layer.contrast_limits), span, layer.gamma))
+        layer.contrast_limits_range = min(span[0], wanted[0][0]), max(span[1], wanted[0][1])
+        layer.contrast_limits, layer.gamma = wanted
 
     @property
     def _grid(self) -> Any:
@@ -159,6 +198,17 @@ class Comparison:
             index = self._viewer.layers.index(layer)
             if index != target:
                 self._viewer.layers.move(index, target)
+
+
+def with_like_values(layers: Sequence[Layer]) -> list[Layer]:
+    """Return the layers whose values mean the same: a scan is left out beside its images."""
+    scans = [
+        origin_of(layer)
+        for layer in layers
+        if (layer.metadata.get(METADATA_KEY) or {}).get("physics", {}).get("kind")
+        in ("parallel-beam", "fan-beam", "transmission", "mri")
+    ]
+    return [layer for layer in layers if not any(layer is scan for scan in scans)]
 
 
 def related(viewer: Any, layer: Layer | None) -> list[Layer]:

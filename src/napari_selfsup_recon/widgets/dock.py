@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 from napari_selfsup_recon.core.errors import InputError, ReconError
 from napari_selfsup_recon.runs.memory import device_memory, memory_needed
 from napari_selfsup_recon.widgets import preferences
+from napari_selfsup_recon.widgets.blink import hold_to_peek
 from napari_selfsup_recon.widgets.bridge import check_layer, unwrap
 from napari_selfsup_recon.widgets.choices import Intent
 from napari_selfsup_recon.widgets.compare_card import CompareCard
@@ -31,6 +32,8 @@ from napari_selfsup_recon.widgets.warm_up import torch_is_loading, warm_up
 # Typing a number changes it at every key; the PSF is looked at when the hand rests.
 _REST_MS = 200
 _PLUGIN, _PSF_DOCK = "napari-selfsup-recon", "PSF: from theory, beads or file"
+_COMPARE_DOCK = "Compare layers"
+_STEP = 0.02
 
 
 class ReconWidget(QWidget):
@@ -70,7 +73,8 @@ class ReconWidget(QWidget):
         for card in (self.data, self.physics, self.method):
             card.valueChanged.connect(self._on_edit)
         self.physics.checked.connect(self._on_checked)
-        self.physics.makingWanted.connect(self._open_psf_dock)
+        self.physics.makingWanted.connect(lambda: self._open(_PSF_DOCK))
+        self.compare.moreWanted.connect(lambda: self._open(_COMPARE_DOCK))
         self.run_card.deviceChanged.connect(self._on_edit)
         self.run_card.previewed.connect(lambda: self.start(attempt=True))
         self.run_card.ran.connect(self.start)
@@ -161,11 +165,11 @@ class ReconWidget(QWidget):
         source = request.source
         return Scene(source.measurement, layer.data, source.fixed, self.physics.psf)
 
-    def _open_psf_dock(self) -> None:
-        """Open the dock that makes PSFs, beside this one."""
+    def _open(self, name: str) -> None:
+        """Open another dock of this plugin, beside this one."""
         window = getattr(self._viewer, "window", None)
         if window is not None:
-            window.add_plugin_dock_widget(_PLUGIN, _PSF_DOCK)
+            window.add_plugin_dock_widget(_PLUGIN, name, tabify=name == _COMPARE_DOCK)
 
     def _on_checked(self) -> None:
         if not self.session.busy:
@@ -276,7 +280,10 @@ class ReconWidget(QWidget):
             ("Ctrl+Shift+Return", lambda: self.start(attempt=True)),
             ("Ctrl+.", lambda: self._send("stop")),
             ("Ctrl+Alt+G", self.compare.grid.toggle),
+            ("Ctrl+Alt+Left", lambda: self.compare.bar.shift(-_STEP)),
+            ("Ctrl+Alt+Right", lambda: self.compare.bar.shift(_STEP)),
         )
+        hold_to_peek(self._viewer, self, self.compare.layers)
         for sequence, do in keys:
             shortcut = QShortcut(QKeySequence(sequence), self)
             shortcut.setContext(Qt.ShortcutContext.WindowShortcut)

@@ -25,6 +25,7 @@ from napari_selfsup_recon.runs.failures import as_recon_error
 from napari_selfsup_recon.runs.names import label_of
 from napari_selfsup_recon.runs.plan import RunPlan
 from napari_selfsup_recon.runs.result import Result
+from napari_selfsup_recon.widgets import companions, reblur
 from napari_selfsup_recon.widgets.bridge import Source, add_layer, unwrap
 from napari_selfsup_recon.widgets.driver import Failure, Planned, Progress, Valve, drive
 from napari_selfsup_recon.widgets.facts import Facts
@@ -283,9 +284,12 @@ class Job:
         if self.plan is not None and self.plan.problem is not None:
             self._same_contrast(layer, event.measurement.data, final=True)
         self.layers.append(layer)
-        for companion in event.companions.values():
+        if self.plan is not None:
+            reblur.remember(layer, self.plan)
+        for name, companion in event.companions.items():
             place = result_source(self.source, companion, viewer)
-            add_layer(viewer, place, companion.data, companion.name, visible=False)
+            made = add_layer(viewer, place, companion.data, companion.name, visible=False)
+            companions.remember(layer, name, made)
 
     def _same_contrast(self, layer: Image | None, values: Any, *, final: bool) -> None:
         """Show all results of the run alike: with the contrast that suits the first.

@@ -181,8 +181,50 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Shows source and results side by side, with their names, moved and turned together "
         "(Ctrl+Alt+G).",
     ),
+    "curtain": (
+        "Curtain",
+        "Shows the first layer left of a line and the last one right of it; drag the line, or "
+        "press Ctrl+Alt+Left and Ctrl+Alt+Right.",
+    ),
+    "curtain slider": ("Line of the curtain", "Moves the line; left of it is the first layer."),
+    "blink": (
+        "Blink",
+        "Shows one layer after another in the same place. The key \\ shows the first one as long "
+        "as it is held.",
+    ),
     "link": (
         "Same contrast",
-        "Contrast, gamma and colours of the compared layers change together.",
+        "Contrast, gamma and colours of the compared layers change together, beginning with those "
+        "of the first. Their own contrast comes back when this is switched off.",
+    ),
+    "compare more": (
+        "Profiles and numbers",
+        "Opens the dock that compares any layers: differences, line profiles, widths, scores.",
+    ),
+    "difference": (
+        "Difference",
+        "Adds a layer with the last image less the first. Green: brighter than before; pink: "
+        "darker.",
+    ),
+    "draw line": (
+        "Draw a line",
+        "Adds a layer on which to draw a line; the grey values of all compared images along it are "
+        "shown below, and the widths of their highest peaks.",
+    ),
+    "profile": (
+        "Line profile",
+        "Grey values of the compared images along the line, from its first end.",
+    ),
+    "reference": (
+        "Reference",
+        "The true image, or the best there is. With it PSNR, SSIM and NRMSE are measured, after "
+        "the straight line that fits the grey values best.",
+    ),
+    "measure": ("Measure", "Measures the compared images; large ones in their middle."),
+    "scores": (
+        "Scores",
+        "Sum: of the grey values, over that of the first image. Below 0: share of negative values. "
+        "Misfit: root mean square of what the image does not explain of the measurement. "
+        "Structure: correlation of neighbours in that residual, 0 if it is noise.",
     ),
 }
