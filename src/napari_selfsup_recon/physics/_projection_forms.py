@@ -90,7 +90,8 @@ class Filter(Form):
     def _filtered(self, x: Tensor, gain: Tensor) -> Tensor:
         axes = tuple(range(2, x.ndim))
         spectrum = torch.fft.rfftn(x, dim=axes) * gain
-        return torch.fft.irfftn(spectrum, s=x.shape[2:], dim=axes).to(x.dtype)
+        filtered: Tensor = torch.fft.irfftn(spectrum, s=x.shape[2:], dim=axes)
+        return filtered.to(x.dtype)
 
 
 class _Kept:

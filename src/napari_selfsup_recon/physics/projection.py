@@ -108,6 +108,11 @@ class Projection:
         """Whether this is the orthogonal projector."""
         return not self.regularisation or isinstance(self._form, forms.Isometry)
 
+    @property
+    def quick(self) -> bool:
+        """Whether it is a formula or a matrix, and not an iteration."""
+        return not isinstance(self._form, forms.Iterated)
+
     def range(self, x: Tensor) -> Tensor:
         """Return what is measured of images ``(batch, channel, *image_shape)``.
 
@@ -137,20 +142,6 @@ class Projection:
         x = torch.randn(shape, generator=torch_generator("missed share"))
         return float((self.null(x) * x).sum() / x.square().sum())
 
-    @property
-    def _small(self) -> bool:
-        """Whether a matrix is worth its memory."""
-        physics = self.physics
-        if forms.whole_blocks(physics):
-            return True
-        values = forms.measured_values(physics)
-        entries = values * prod(physics.image_shape)
-        return (
-            physics.items is None
-            and values <= _MOST_VALUES
-            and (self.regularisation > 0 or entries <= _MOST_ENTRIES)
-        )
-
     def _chosen(self, how: How, degree: int) -> forms.Form:
         physics, regularisation = self.physics, self.regularisation
         shared = physics.items is None
@@ -158,7 +149,7 @@ class Projection:
             closed = _formula(physics, regularisation)
             if closed is not None:
                 return closed
-            how = "matrix" if self._small else "iterated"
+            how = "matrix" if _small(physics, regularisation) else "iterated"
         if how == "matrix":
             if not shared:
                 raise InputError(
@@ -180,6 +171,24 @@ def _formula(physics: Physics, regularisation: float) -> forms.Form | None:
         circular = physics.boundary == "circular"
         return forms.Filter(physics, regularisation) if circular else None
     return forms.isometry(physics)
+
+
+def _small(physics: Physics, regularisation: float) -> bool:
+    """Return whether a matrix is worth its memory."""
+    if forms.whole_blocks(physics):
+        return True
+    values = forms.measured_values(physics)
+    entries = values * prod(physics.image_shape)
+    return (
+        physics.items is None
+        and values <= _MOST_VALUES
+        and (regularisation > 0 or entries <= _MOST_ENTRIES)
+    )
+
+
+def is_quick(physics: Physics) -> bool:
+    """Return whether the regularised projection takes a formula or a matrix, and no iteration."""
+    return _small(linear_part(physics), REGULARISATION) or has_formula(physics)
 
 
 def has_formula(physics: Physics) -> bool:
