@@ -5,7 +5,9 @@
 
 Each row is measured in a process of its own. Times are medians after a first call, in milliseconds,
 peaks are the MB that the first call takes beyond what there is before it, its result included. Of
-the stored form, that holds the matrices, and set-up is the time to the first result. ``bare`` is
+the stored form, that holds the matrices, and set-up is the time to the first result; in brackets
+what loading and compiling the loops takes before that, once a process, and, for machines with other
+work to do, the time of set-up that processors spent on it. ``bare`` is
 torch's sparse CSR product of the same matrix with images that lie side by side already.
 scikit-image runs slice by slice and tells how fast the machine is; ASTRA runs where it is
 installed.
@@ -14,6 +16,7 @@ installed.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import statistics
 import subprocess
@@ -56,6 +59,7 @@ def main() -> None:
         return
     print(f"{arguments.threads} threads, {arguments.device}".ljust(20), end="")
     print("".join(f"{head:>9}" for head in HEADS) + "  dot test")
+    taken: dict[tuple[str, str], list[float]] = {}
     options = ["--threads", str(arguments.threads), "--repeat", str(arguments.repeat)]
     options += ["--device", arguments.device]
     for case in CASES if arguments.device == "cpu" else GPU_CASES:
@@ -68,7 +72,23 @@ def main() -> None:
             environment = {**os.environ, "OMP_NUM_THREADS": str(arguments.threads)}
             done = subprocess.run(command, env=environment, capture_output=True, text=True)
             said = done.stdout.strip() or done.stderr.strip().splitlines()[-1]
+            said, _, numbers = said.partition("\n")
             print(said if done.returncode == 0 else f"{case}, {form}: {said}", flush=True)
+            if numbers:
+                taken[case, form] = json.loads(numbers)
+    ratios(taken)
+
+
+def ratios(taken: dict[tuple[str, str], list[float]]) -> None:
+    """Print how long each form takes beside what it competes with: forward and adjoint."""
+    for (case, form), times in taken.items():
+        for other in ("bare", "astra", "scikit-image"):
+            beside = times[2:] if other == "bare" else taken.get((case, other), [])
+            if beside and form in ("stored", "lean"):
+                parts = " and ".join(
+                    f"{a / b:.2f}" for a, b in zip(times, beside[:2], strict=False)
+                )
+                print(f"{case}, {form}: {parts} times {other}")
 
 
 def skipped(only: list[str]) -> set[str]:
@@ -97,14 +117,16 @@ def row(case: str, form: str, repeat: int, device: torch.device) -> str:
             return FanBeam((side, side), 2 * some, memory=memory, **distances)
         return ParallelBeam((side, side), some, memory=memory)
 
+    began = time.perf_counter()
     warm = built(32, 8)  # compiles the loops, and loads what is loaded at the first use
     warm.A_dagger(warm.A(x[..., :32, :32].contiguous()))
+    compiled = time.perf_counter() - began
     beam = built(side, views)
     if form == "stored" and not beam._engine.fits(x.dtype):
         return name + "beyond the budget"
-    began = time.perf_counter()
+    began, worked = time.perf_counter(), time.process_time()
     first, y = peak(lambda: beam.A(x), device)
-    setup = time.perf_counter() - began
+    setup, worked = time.perf_counter() - began, time.process_time() - worked
     calls: list[tuple[Callable[[Tensor], Tensor], Tensor]] = [
         (beam.A, x),
         (beam.A_adjoint, y),
@@ -126,7 +148,11 @@ def row(case: str, form: str, repeat: int, device: torch.device) -> str:
     cells = (
         f"{'-':>9}" if f is None else f"{f:9.{p}f}" for f, p in zip(figures, places, strict=True)
     )
-    return name + "".join(cells) + f"  {dot:.0e}"
+    numbers = json.dumps([*times[:2], *(b for b in bare if b is not None)])
+    more = f"  {dot:.0e}  ({compiled:.1f} s before"
+    if form == "stored":
+        more += f"; set-up {worked:.2f} s of the processor"
+    return name + "".join(cells) + more + f")\n{numbers}"
 
 
 def accuracy() -> None:
@@ -207,7 +233,8 @@ def scikit_image(images: np.ndarray, degrees: np.ndarray) -> str:
     for sinogram in sinograms:
         iradon(sinogram, degrees, circle=False, filter_name=None)
     done = time.perf_counter()
-    return f"{'-':>9}{1e3 * (between - began):9.0f}{1e3 * (done - between):9.0f}"
+    times = [1e3 * (between - began), 1e3 * (done - between)]
+    return f"{'-':>9}" + "".join(f"{t:9.0f}" for t in times) + f"\n{json.dumps(times)}"
 
 
 def astra(images: np.ndarray, angles: np.ndarray, repeat: int) -> str:
@@ -234,7 +261,7 @@ def astra(images: np.ndarray, angles: np.ndarray, repeat: int) -> str:
 
     cpu = torch.device("cpu")
     times = [median(call, repeat, cpu) for call in (forward, adjoint)]
-    return f"{'-':>9}" + "".join(f"{t:9.0f}" for t in times)
+    return f"{'-':>9}" + "".join(f"{t:9.0f}" for t in times) + f"\n{json.dumps(times)}"
 
 
 def median(call: Callable[[], object], repeat: int, device: torch.device) -> float:

@@ -265,10 +265,16 @@ def store(
     index: Any,
     weights: Any,
 ) -> None:
-    """Write the same weights, and the pixel or else the ray of each, from ``place`` on."""
+    """Write the same weights, and the pixel or else the ray of each, from ``place`` on.
+
+    Loops go such that what is written lies within a ray's run, or within a step: in the cache.
+    """
     across, stride_along, stride_across = grid
-    for run in range(len(runs)):
-        for step in range(first, last):
+    steps = last - first
+    outer, inner = (len(runs), steps) if by_ray else (steps, len(runs))
+    for one in range(outer):
+        for two in range(inner):
+            run, step = (one, first + two) if by_ray else (two, first + one)
             begin, end = _hits(low, high, runs[run, 0], runs[run, 1], step, across)
             for ray in range(begin, end):
                 pixel, left, right, breadth = _cell(low, high, ray, step, across)
