@@ -48,12 +48,22 @@ class CompareCard(Card):
         self.more = button("&More ...", *TEXTS["compare more"])
         self._names = line()
         self.body.addWidget(self.bar)
-        self.body.addLayout(row(self.link, self.more))
+        self._tools = row(self.link, self.more)
+        self.body.addLayout(self._tools)
         self.body.addWidget(self.trust)
         self.body.addWidget(self._names)
         self.bar.refused.connect(self._names.setText)
         self.more.clicked.connect(lambda *_: self.moreWanted.emit())
         self.refresh()
+
+    def add_tool(self, widget: QWidget) -> None:
+        """Add a button beside the others."""
+        self._tools.addWidget(widget)
+
+    def say(self, text: str) -> None:
+        """Show a sentence until something changes."""
+        self._names.setText(text)
+        self._names.setToolTip(text)
 
     def layers(self) -> list[Layer]:
         """Return what is compared: the selected images if there are several, else the results."""

@@ -25,6 +25,7 @@ from napari_selfsup_recon.widgets.physics_card import PhysicsCard
 from napari_selfsup_recon.widgets.remedies import remedies, sample_actions
 from napari_selfsup_recon.widgets.request import Request, make_request
 from napari_selfsup_recon.widgets.run_card import RunCard
+from napari_selfsup_recon.widgets.script_button import ScriptButton
 from napari_selfsup_recon.widgets.session import Session
 from napari_selfsup_recon.widgets.states import State, look
 from napari_selfsup_recon.widgets.warm_up import torch_is_loading, warm_up
@@ -61,6 +62,9 @@ class ReconWidget(QWidget):
         self.run_card = RunCard()
         self.run_card.device.setCurrentText(preferences.device())
         self.compare = CompareCard(viewer, lambda: self.data.image.layer)
+        self.script = ScriptButton(lambda: make_request(self.value(), viewer))
+        self.script.told.connect(self.compare.say)
+        self.compare.add_tool(self.script)
         self._blocked = ""
         self._told: object = None
         self._lay_out()
@@ -279,6 +283,7 @@ class ReconWidget(QWidget):
             ("Ctrl+Return", self.start),
             ("Ctrl+Shift+Return", lambda: self.start(attempt=True)),
             ("Ctrl+.", lambda: self._send("stop")),
+            ("Ctrl+Alt+K", self.script.copy),
             ("Ctrl+Alt+G", self.compare.grid.toggle),
             ("Ctrl+Alt+Left", lambda: self.compare.bar.shift(-_STEP)),
             ("Ctrl+Alt+Right", lambda: self.compare.bar.shift(_STEP)),

@@ -201,6 +201,11 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Profiles and numbers",
         "Opens the dock that compares any layers: differences, line profiles, widths, scores.",
     ),
+    "script": (
+        "As Python",
+        "What is chosen here as a script or notebook that needs no window. With the same seed it "
+        "gives the same values on the CPU (Ctrl+Alt+K copies it).",
+    ),
     "difference": (
         "Difference",
         "Adds a layer with the last image less the first. Green: brighter than before; pink: "
