@@ -222,6 +222,16 @@ def test_stripes_go_and_the_object_stays() -> None:
         ct.remove_stripes(sinogram, size=8)
 
 
+def test_a_narrow_object_on_a_narrow_detector_is_no_stripe() -> None:
+    columns, axis = np.arange(64)[None], 31.5
+    degrees = np.arange(60) * 3.0
+    centre = axis + 3 * np.cos(np.deg2rad(degrees))[:, None]
+    sinogram = 2 * np.sqrt(np.maximum(7.0**2 - (columns - centre) ** 2, 0))
+    made = ct.prepare(sinogram, degrees, stripes=True, log=False)
+    assert np.linalg.norm(made.values - sinogram) < 0.03 * np.linalg.norm(sinogram)
+    assert made.axis == pytest.approx(axis, abs=0.1)
+
+
 def test_without_algotom_its_absence_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "algotom.prep.removal", None)
     with pytest.raises(InputError, match="not installed"):

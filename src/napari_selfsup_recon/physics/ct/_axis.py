@@ -131,15 +131,17 @@ def _of_pairs(stack: _Doubles, pairs: list[tuple[int, int]], way: Way) -> Axis:
     first = stack[:, [i for i, _ in pairs]].reshape(-1, columns)
     second = stack[:, [j for _, j in pairs]].reshape(-1, columns)
     x = np.arange(columns)
+    nothing = 1e-6 * float(first.var() + second.var())
 
     def misfit(column: float) -> float:
         position = 2 * column - x
         inside = (position >= 0) & (position <= columns - 1)
         mirrored = _at(second, position[inside])
         part = first[:, inside]
-        scale = float(part.var() + mirrored.var())
         # Where next to nothing overlaps, next to nothing differs: compared with its own contrast.
-        return float(np.mean((part - mirrored) ** 2)) / max(scale, 1e-12)
+        # Noise alone has a misfit of 1; so has air without noise.
+        scale = float(part.var() + mirrored.var())
+        return float(np.mean((part - mirrored) ** 2)) / scale if scale > nothing else 1.0
 
     return _minimum(misfit, columns, way)
 

@@ -247,7 +247,11 @@ def _intensities(stack: Floats) -> list[Finding]:
 
 
 def _window(columns: int) -> int:
-    return min(21, columns - 1 + columns % 2)
+    """Return how many columns the removal of stripes looks at: few of a narrow detector.
+
+    What is narrower than half of them, and stays in its columns, is taken for a stripe.
+    """
+    return min(21, 5 + 2 * (columns // 60), columns - 1 + columns % 2)
 
 
 def _undoable(found: Finding) -> Finding:
