@@ -45,6 +45,8 @@ _NAMES = {
     "LeastSquaresOptions": ".methods.least_squares.options",
     "Wiener": ".methods.wiener.method",
     "WienerOptions": ".methods.wiener.options",
+    "ISCL": ".methods.iscl.method",
+    "ISCLOptions": ".methods.iscl.options",
     "EI": ".methods.ei.method",
     "EIOptions": ".methods.ei.options",
     "REI": ".methods.rei.method",

@@ -19,6 +19,7 @@ from napari_selfsup_recon.core.errors import InputError
 from napari_selfsup_recon.core.measurement import Measurement
 from napari_selfsup_recon.core.options import Options
 from napari_selfsup_recon.physics.psf.microscope import Microscope
+from napari_selfsup_recon.runs.clean import CleanChoice
 from napari_selfsup_recon.runs.config import Boundary, NoiseChoice, PhysicsChoice, RunConfig
 from napari_selfsup_recon.runs.instruments import SCANS, Instrument, Sampling, Tomograph
 from napari_selfsup_recon.runs.plan import resolve
@@ -149,7 +150,8 @@ def denoise(
     viewer: Any,
     image: Layer,
     *,
-    method: str = "ssi",
+    clean: Layer | np.ndarray[Any, Any] | str | os.PathLike[str] | tuple[int, int] | None = None,
+    method: str | None = None,
     options: AnyOptions | None = None,
     baseline: str | None = None,
     baseline_options: AnyOptions | None = None,
@@ -161,12 +163,32 @@ def denoise(
 ) -> list[Image] | Job:
     """Remove the noise of an image layer and add the result to the viewer.
 
-    Parameters, results and errors are those of :func:`deconvolve`; nothing has to be known of the
-    instrument.
+    Other parameters, results and errors are those of :func:`deconvolve`; nothing has to be known of
+    the instrument.
+
+    Parameters
+    ----------
+    clean
+        Clean examples, which need not match the image: a layer, an array, a file, or (first, last)
+        slices, the last excluded, of the image itself.
+    method
+        Key of the method; None takes ``"iscl"`` where there are clean examples, else ``"ssi"``.
     """
+    choice: CleanChoice | None = None
+    given: dict[str, Any] = {}
+    if isinstance(clean, str | os.PathLike):
+        choice = CleanChoice(source="file", path=os.fspath(clean))
+    elif isinstance(clean, tuple):
+        choice = _model(CleanChoice, {"source": "slices", "slices": clean}, "clean")
+    elif clean is not None:
+        choice = CleanChoice(source="array")
+        layer = unwrap(clean)
+        is_layer = isinstance(layer, Layer)
+        given["clean"] = source_of(layer).measurement if is_layer else np.asarray(layer)
     config = RunConfig(
         task="denoise",
-        method=method,
+        method=method or ("ssi" if choice is None else "iscl"),
+        clean=choice,
         options=_values(options),
         baseline=baseline,
         baseline_options=_values(baseline_options),
@@ -174,7 +196,7 @@ def denoise(
         region=None if region is None else tuple((int(a), int(b)) for a, b in region),
         preview_every=preview_every,
     )
-    return _run(viewer, image, config, None, axes, background)
+    return _run(viewer, image, config, None, axes, background, given)
 
 
 def reconstruct(
@@ -337,10 +359,13 @@ def _run(
     psf: Measurement | np.ndarray[Any, Any] | None,
     axes: Sequence[str] | None,
     background: bool,
+    given: Mapping[str, Any] | None = None,
 ) -> list[Image] | Job:
     source = source_of(image, axes=axes)
     wait_for_torch()
-    plan = resolve(config, source.measurement, psf=psf)  # bad input is told here, at once
+    plan = resolve(
+        config, source.measurement, psf=psf, given=given
+    )  # bad input is told here, at once
     job = Session.of(viewer).start(Job(viewer, source, lambda: plan))
     return job if background else job.wait()
 

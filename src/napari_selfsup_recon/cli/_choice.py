@@ -42,7 +42,15 @@ def choose(task: str, arguments: Sequence[str]) -> Choice:
         If the configuration cannot be read.
     """
     peek = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    for flag in ("--config", "--method", "--baseline", "--baseline-output", "--instrument"):
+    for flag in (
+        "--config",
+        "--method",
+        "--baseline",
+        "--baseline-output",
+        "--instrument",
+        "--clean",
+        "--clean-slices",
+    ):
         # Without a value the full parser complains later, in its own words.
         peek.add_argument(flag, nargs="?")
     given, _ = peek.parse_known_args(list(arguments))
@@ -51,6 +59,8 @@ def choose(task: str, arguments: Sequence[str]) -> Choice:
         # Which baseline serves depends on the instrument; a wrong word is refused by its flag.
         instrument = given.instrument if given.instrument in LABELS else _INSTRUMENT
         start["physics"] = {"instrument": instrument}
+    if task == "denoise" and (given.clean or given.clean_slices):
+        start["method"] = "iscl"
     config = RunConfig.model_validate(start)
     if given.config:
         config = RunConfig.load_toml(given.config)

@@ -17,6 +17,7 @@ from napari_selfsup_recon.core.errors import InputError
 from napari_selfsup_recon.core.measurement import Measurement
 from napari_selfsup_recon.methods.registry import METHODS
 from napari_selfsup_recon.physics.psf.microscope import Microscope
+from napari_selfsup_recon.runs.clean import CleanChoice
 from napari_selfsup_recon.runs.config import NoiseChoice, PhysicsChoice, RunConfig
 from napari_selfsup_recon.runs.control import Control
 from napari_selfsup_recon.runs.execute import execute
@@ -71,7 +72,7 @@ def _physics(
     arguments: argparse.Namespace, config: RunConfig, measurement: Measurement | None
 ) -> dict[str, Any]:
     if config.task == "denoise":
-        return {}
+        return _clean(arguments)
     if config.task == "reconstruct":
         trust = {"trust": True} if arguments.trust else {}
         return {"physics": _instrument(arguments, config), **trust}
@@ -106,6 +107,21 @@ def _physics(
             hint="Save the layer to a file and give it with --psf.",
         )
     return {"physics": physics}
+
+
+def _clean(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return where the clean examples are, if the flags say so."""
+    if arguments.clean:
+        return {"clean": CleanChoice(source="file", path=arguments.clean)}
+    if arguments.clean_slices:
+        ranges = region(arguments.clean_slices, "--clean-slices")
+        if len(ranges) != 1:
+            raise InputError(
+                f"--clean-slices {arguments.clean_slices} is more than one range.",
+                hint="Write for example --clean-slices 0:25",
+            )
+        return {"clean": CleanChoice(source="slices", slices=ranges[0])}
+    return {}
 
 
 def _instrument(arguments: argparse.Namespace, config: RunConfig) -> PhysicsChoice:
@@ -175,6 +191,8 @@ def _outputs(arguments: argparse.Namespace, config: RunConfig) -> Outputs:
             hint="Leave --save-model, or choose a learned method.",
         )
     sources = [arguments.input, *_more_inputs(config.physics)]
+    if config.clean is not None and config.clean.path:
+        sources.append(config.clean.path)
     trusted = config.task == "reconstruct" and config.trust
     outputs = Outputs(
         companions=trusted,

@@ -121,6 +121,16 @@ def _add_job(parser: argparse.ArgumentParser, choice: Choice) -> None:
     data.add_argument("--time", metavar="N|A:B", help="times to work on, from 0")
     data.add_argument("--channel", metavar="N|A:B", help="channels to work on, from 0")
 
+    if choice.config.task == "denoise":
+        examples = data.add_mutually_exclusive_group()
+        examples.add_argument(
+            "--clean", metavar="FILE", help="clean images of the same kind, to learn from (iscl)"
+        )
+        examples.add_argument(
+            "--clean-slices",
+            metavar="A:B",
+            help="slices of IN that are clean, from 0, the last excluded",
+        )
     if choice.config.task == "reconstruct":
         add_instrument(parser)
     if choice.config.task == "deconvolve":

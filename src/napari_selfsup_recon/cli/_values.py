@@ -24,7 +24,7 @@ def numbers(text: str, flag: str) -> tuple[float, ...]:
         ) from None
 
 
-def region(text: str) -> tuple[tuple[int, int], ...]:
+def region(text: str, flag: str = "--region") -> tuple[tuple[int, int], ...]:
     """Return ``"0:32,10:60"`` as start and stop an axis.
 
     Raises
@@ -37,8 +37,10 @@ def region(text: str) -> tuple[tuple[int, int], ...]:
         start, colon, stop = part.partition(":")
         if not (colon and start.isdecimal() and stop.isdecimal()):
             raise InputError(
-                f"--region {text} is no region.",
-                hint="Write first and last (excluded) pixel an axis: 0:32,100:400,0:512",
+                f"{flag} {text} is no region.",
+                hint="Write first and last (excluded) pixel an axis: 0:32,100:400,0:512"
+                if flag == "--region"
+                else f"Write the first and the last (excluded) one: {flag} 0:25",
             )
         pairs.append((int(start), int(stop)))
     return tuple(pairs)

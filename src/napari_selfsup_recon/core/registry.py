@@ -36,6 +36,8 @@ class Entry:
         True where it trains a network on the measurement.
     method, options
         ``"module:Class"`` of the method (may import torch) and of its options (must not).
+    clean
+        Whether it learns from clean examples, too, which must then be given.
     """
 
     key: str
@@ -46,6 +48,7 @@ class Entry:
     learned: bool
     method: str
     options: str
+    clean: bool = False
 
     def load_method(self) -> Any:
         """Import and return the method class."""

@@ -21,6 +21,8 @@ __getattr__, __dir__ = attach(
         "WienerOptions": ".wiener.options",
         "EI": ".ei.method",
         "EIOptions": ".ei.options",
+        "ISCL": ".iscl.method",
+        "ISCLOptions": ".iscl.options",
         "REI": ".rei.method",
         "REIOptions": ".rei.options",
         "Supervised": ".supervised.method",

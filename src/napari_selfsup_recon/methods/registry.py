@@ -17,6 +17,18 @@ METHODS = Registry(
             options=f"{_HERE}.ssi.options:SSIOptions",
         ),
         Entry(
+            key="iscl",
+            label="With clean examples (ISCL)",
+            summary="Takes out noise with structure (film, charging, streaks), which is learned "
+            "from clean images of the same kind.",
+            needs="Clean examples, which need not match: other images, or slices of the stack.",
+            tasks=("denoise",),
+            learned=True,
+            method=f"{_HERE}.iscl.method:ISCL",
+            options=f"{_HERE}.iscl.options:ISCLOptions",
+            clean=True,
+        ),
+        Entry(
             key="richardson-lucy",
             label="Lucy-Richardson",
             summary="The classic, in seconds; noise grows with the iterations.",

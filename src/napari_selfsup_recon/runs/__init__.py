@@ -7,6 +7,7 @@
 from napari_selfsup_recon.core.lazy import attach
 
 _NAMES = {
+    "CleanChoice": ".clean",
     "PhysicsChoice": ".config",
     "RunConfig": ".config",
     "RunPlan": ".plan",

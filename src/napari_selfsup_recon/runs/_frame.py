@@ -30,6 +30,7 @@ class Frame:
     previews: Previews
     part: int
     parts: int
+    clean: FloatImage | None = None
 
 
 def run_classical(
@@ -131,7 +132,7 @@ def _train(
     method: LearnedMethod, frame: Frame, progress: _Progress
 ) -> Generator[Event, None, None]:
     previews = frame.previews
-    with closing(cast(Any, method.train(frame.measured.copy()))) as events:
+    with closing(cast(Any, method.train(frame.measured.copy(), clean=frame.clean))) as events:
         for event in events:
             progress.take(event)
             if not isinstance(event, Done | Preview):

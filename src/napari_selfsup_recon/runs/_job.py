@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from dataclasses import replace
+from functools import cached_property
 from inspect import signature
 from time import perf_counter
 from typing import Any
@@ -27,6 +28,7 @@ from napari_selfsup_recon.runs._outcome import Outcome
 from napari_selfsup_recon.runs._preview import Previews
 from napari_selfsup_recon.runs._provenance import provenance
 from napari_selfsup_recon.runs._window import select
+from napari_selfsup_recon.runs.clean import stacks_of
 from napari_selfsup_recon.runs.control import Control
 from napari_selfsup_recon.runs.names import chosen_by, result_label
 from napari_selfsup_recon.runs.noise import noise_for
@@ -99,7 +101,8 @@ class Job:
         yield Stage(entry.label, total if isinstance(total, int) else None, part, parts)
         noise = noise_for(self.plan.config.noise, measured, self.plan.psf)
         method = self._build(entry, options, noise)
-        frame = Frame(index, measured, self.control, self._previews(), part, parts)
+        clean = self._clean if entry.clean else None
+        frame = Frame(index, measured, self.control, self._previews(), part, parts, clean)
         run = run_learned if entry.learned else run_classical
         outcome = yield from run(method, frame, keep_model=self.keep_models)
         if outcome is not None:
@@ -126,6 +129,12 @@ class Job:
         if self.plan.psf is None:
             return Identity(shape)
         return Blur(self.plan.psf, shape, boundary=self.plan.config.physics.boundary)
+
+    @cached_property
+    def _clean(self) -> FloatImage | None:
+        """The clean examples, read once."""
+        clean, ndim = self.plan.clean, self.plan.measurement.spatial_ndim
+        return None if clean is None else stacks_of(clean, ndim)
 
     def _previews(self) -> Previews:
         return Previews(self.plan.preview_region, self.plan.config.preview_every, self.control)
@@ -155,8 +164,17 @@ class Job:
             label=label,
             key=entry.key,
             provenance=recipe,
+            companions=_companions(measurement, image, label) if entry.clean else {},
             models=tuple(o.model for o in outcomes if o.model is not None),
         )
+
+
+def _companions(measured: Measurement, image: Measurement, label: str) -> dict[str, Measurement]:
+    """Return the noise that was taken out: where it shows shapes, they were lost."""
+    noise = np.empty(image.shape, dtype=np.float32)
+    for index in measured.leading_indices():
+        noise[index] = measured.frame(index) - image.data[index]
+    return {"residual": image.with_data(noise, name=f"{measured.name} {label} noise")}
 
 
 def _up_to(measurement: Measurement, last: tuple[int, ...]) -> Measurement:

@@ -67,6 +67,14 @@ def _noise(plan: RunPlan, outcomes: Sequence[Outcome]) -> dict[str, Any]:
     return {"noise": {"given": given, "used": used[0] if len(used) == 1 else used}}
 
 
+def _clean(plan: RunPlan) -> dict[str, Any]:
+    """Return which clean examples were learned from."""
+    if plan.clean is None or plan.config.clean is None:
+        return {}
+    choice = plan.config.clean.model_dump(mode="json", exclude_none=True)
+    return {"clean": {"choice": choice, **plan.clean.describe()}}
+
+
 def _physics(plan: RunPlan) -> dict[str, Any]:
     if plan.problem is not None:
         return {
@@ -75,7 +83,7 @@ def _physics(plan: RunPlan) -> dict[str, Any]:
             "report": [finding.message for finding in plan.problem.findings],
         }
     if plan.psf is None:
-        return {"kind": "identity"}
+        return {"kind": "identity"} | _clean(plan)
     return {
         "kind": "blur",
         "choice": plan.config.physics.model_dump(mode="json"),

@@ -12,6 +12,7 @@ from napari_selfsup_recon.core.errors import FileError
 from napari_selfsup_recon.core.options import Options, option
 from napari_selfsup_recon.physics.psf.microscope import Microscope
 from napari_selfsup_recon.runs._toml import dump_toml
+from napari_selfsup_recon.runs.clean import CleanChoice
 from napari_selfsup_recon.runs.instruments import SCANS, Instrument, Sampling, Tomograph
 from napari_selfsup_recon.runs.words import as_input_error
 
@@ -151,6 +152,11 @@ class RunConfig(Options):
         None,
         title="Noise",
         description="What is known of the noise; estimated from the measurement if none.",
+    )
+    clean: CleanChoice | None = option(
+        None,
+        title="Clean examples",
+        description="Images without noise to learn from, for the methods that take them.",
     )
     region: Region | None = option(
         None,

@@ -16,6 +16,7 @@ from napari_selfsup_recon.core.registry import Entry
 from napari_selfsup_recon.methods.registry import METHODS
 from napari_selfsup_recon.physics.psf import Finding
 from napari_selfsup_recon.runs._selection import part_of, preview_slices
+from napari_selfsup_recon.runs.clean import choose_clean
 from napari_selfsup_recon.runs.config import RunConfig
 from napari_selfsup_recon.runs.instruments import LABELS
 from napari_selfsup_recon.runs.memory import check_device, device_memory, memory_needed
@@ -51,6 +52,8 @@ class RunPlan:
         Part of the measurement, as slices of its spatial axes, that live images show.
     problem
         What is reconstructed, of what kind of measurement; None when sharpening and denoising.
+    clean
+        Clean examples, for the methods that learn from them.
     """
 
     config: RunConfig
@@ -65,6 +68,7 @@ class RunPlan:
     warnings: tuple[str, ...] = ()
     preview_region: tuple[slice, ...] = field(default=())
     problem: Problem | None = None
+    clean: Measurement | None = None
 
     @property
     def methods(self) -> tuple[tuple[Entry, Options], ...]:
@@ -95,6 +99,11 @@ class RunPlan:
             made = " x ".join(f"{a} {n}" for a, n in zip(out.axes, out.shape, strict=True))
             lines[2:2] = [*(f"physics  {line}" for line in self.problem.lines), f"result   {made}"]
             lines += [f"data     {finding.message}" for finding in self.problem.findings]
+        if self.clean is not None:
+            size = " x ".join(
+                f"{a} {n}" for a, n in zip(self.clean.axes, self.clean.shape, strict=True)
+            )
+            lines.insert(1, f"clean    {self.clean.name} ({size}, {self.clean.dtype})")
         if self.psf is not None:
             size = " x ".join(map(str, self.psf.shape))
             lines.insert(2, f"PSF      {size}, boundary {self.config.physics.boundary}")
@@ -122,8 +131,9 @@ def resolve(
         The PSF where ``config.physics.psf`` is ``"array"``: an array on the grid of the image, or a
         measurement, whose voxel size is then compared.
     given
-        When reconstructing, arrays or measurements beside the data: ``"flat"``, ``"dark"``,
-        ``"angles"``, ``"mask"``.
+        Arrays or measurements beside the data. When reconstructing: ``"flat"``, ``"dark"``,
+        ``"angles"``, ``"mask"``. When denoising: ``"clean"``, where ``config.clean.source`` is
+        ``"array"``.
 
     Raises
     ------
@@ -139,6 +149,13 @@ def resolve(
     check_image(chosen)
     preview = preview_slices(config.preview_region, chosen.spatial_shape)
     kernel, report = choose_psf(config, chosen, psf)
+    clean = choose_clean(
+        config.clean,
+        measurement,
+        (given or {}).get("clean"),
+        entry=None if config.method is None else METHODS.find(config.method),
+        matched=getattr(method_options, "match", "") == "on",
+    )
     device = _device(method_options, baseline_options)
     needed = max(
         memory_needed(options, chosen, kernel)
@@ -158,6 +175,7 @@ def resolve(
         memory_free=free,
         warnings=_warnings(config, chosen, psf, needed, free),
         preview_region=preview,
+        clean=clean,
     )
 
 
@@ -241,6 +259,8 @@ def _warnings(
     found = []
     if config.task == "denoise" and (config.physics.psf != "none" or psf is not None):
         found.append("The PSF is not used: denoising takes the image as it is.")
+    if config.clean is not None and not (config.method and METHODS.find(config.method).clean):
+        found.append("The clean examples are not used: the method takes none.")
     found += _memory_warning(needed, free, "a smaller region")
     frames = prod(measurement.leading_shape)
     if frames > 1:

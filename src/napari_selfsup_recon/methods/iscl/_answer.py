@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
 from napari_selfsup_recon.methods.iscl._losses import Players
@@ -83,9 +82,3 @@ class Rescaled(nn.Module):
         if self._image:
             return answer * self.span + self.middle
         return answer * self.span
-
-
-@torch.no_grad()
-def rms(x: Tensor) -> float:
-    """Return the root mean square."""
-    return float(x.square().mean().sqrt())

@@ -14,9 +14,10 @@ from napari_selfsup_recon.core.events import Done, Event, Notice, Stage, Step
 from napari_selfsup_recon.core.generators import exhaust, relay
 from napari_selfsup_recon.core.options import Options
 from napari_selfsup_recon.core.random import torch_generator
-from napari_selfsup_recon.inference.tiles import tiled
 from napari_selfsup_recon.methods.base import LearnedMethod, as_tensor
-from napari_selfsup_recon.methods.iscl._answer import Answer, Rescaled, rms
+from napari_selfsup_recon.methods.iscl._answer import Answer, Rescaled
+from napari_selfsup_recon.methods.iscl._answers import answers
+from napari_selfsup_recon.methods.iscl._diagnosis import diagnoses
 from napari_selfsup_recon.methods.iscl._domain import Domain
 from napari_selfsup_recon.methods.iscl._losses import Players
 from napari_selfsup_recon.methods.iscl._matching import match
@@ -33,11 +34,10 @@ from napari_selfsup_recon.networks.iscl import Generator as PublishedGenerator
 from napari_selfsup_recon.physics.base import Physics
 from napari_selfsup_recon.physics.identity import Identity
 from napari_selfsup_recon.physics.noise import Noise
-from napari_selfsup_recon.training.device import autocast, memory_guard, pick_device
+from napari_selfsup_recon.training.device import memory_guard, pick_device
 from napari_selfsup_recon.training.loop import Loop, LoopSettings
 from napari_selfsup_recon.training.scaling import Scaling
 
-_TILE, _HALO = (256, 256), (56, 56)
 _GRACE = 300
 _DECAY = 0.995
 _FACTS = ("ours", "theirs", "slices", "share", "square", "span", "middle", "scores", "best_step")
@@ -303,7 +303,7 @@ class ISCL(LearnedMethod):
             "chosen": loop.best_score,
             "reported": reported,
             "constant": problem.choose.trivial,
-            **self._diagnoses(problem),
+            **diagnoses(self._answer, problem, self.options.seed),
         }
         yield Notice(f"Best held-out score {loop.best_score:.4g} at step {loop.best_step}.")
         if self.scores["noise"] < 0.3 * self.scores["made"]:
@@ -312,25 +312,6 @@ class ISCL(LearnedMethod):
                 "clean examples may show other things, or be noisy themselves.",
                 "warning",
             )
-
-    @torch.no_grad()
-    def _diagnoses(self, problem: Problem) -> dict[str, float]:
-        answer = self._current()
-        places = problem.noisy.windows(16, problem.noisy.side, self.options.seed)
-        noisy = torch.stack([problem.noisy.at(place, problem.reach) for place in places])
-        one, other = answer.branches(noisy)
-        middle = slice(problem.reach, problem.reach + 1)
-        made, clean = problem.report.noisy[:, middle], problem.report.clean
-        stacks = torch.stack(
-            [problem.clean.at(p, problem.reach) for p in problem.clean.below(8, self.options.seed)]
-        )
-        return {
-            "noise": rms(noisy[:, middle] - answer(noisy)),
-            "made": rms(made - clean),
-            "disagreement": rms(one - other),
-            "identity": rms(answer(stacks) - stacks[:, middle]),
-            "misfit": problem.misfit,
-        }
 
     def _best(self, loop: Loop) -> Players:
         """Return the players with the weights that are used."""
@@ -375,50 +356,19 @@ class ISCL(LearnedMethod):
         """Denoise ``(1, 1, *spatial)`` slice by slice and tile by tile."""
         answer = self._current()
         theirs = Scaling(**self._facts["theirs"])
-        stack = theirs.apply(y[0] if self._ndim == 3 else y)
-        planes = _with_neighbours(stack[0], self._facts["slices"] // 2)
-        turns = self._turns
-        made = []
-        for number, plane in enumerate(planes):
-            total = torch.zeros_like(plane[None, :1])
-            for index, turn in enumerate(turns, start=number * len(turns)):
-                total += yield from relay(
-                    tiled(
-                        self._turned(answer, turn),
-                        plane[None],
-                        core=_TILE,
-                        halo=_HALO,
-                        multiple=(8, 8),
-                        device=self.device,
-                    ),
-                    _counted(index, len(planes) * len(turns)),
-                )
-            made.append(total / len(turns))
-        image = theirs.invert(torch.cat(made))
-        return image[:, 0].reshape(y.shape)
+        stack = theirs.apply(y[0] if self._ndim == 3 else y)[0]
+        made = yield from answers(
+            answer,
+            stack,
+            self._turns,
+            reach=self._facts["slices"] // 2,
+            device=self.device,
+            precision=self.options.precision,
+        )
+        return theirs.invert(made).reshape(y.shape)
 
     @property
     def _turns(self) -> list[Orientation]:
         if not self.options.ensemble or self._published:
             return orientations(2)[:1]
         return orientations(2, square=bool(self._facts["square"]))
-
-    def _turned(self, answer: Answer, turn: Orientation) -> Callable[[Tensor], Tensor]:
-        def function(part: Tensor) -> Tensor:
-            with torch.no_grad(), autocast(self.device, self.options.precision):
-                image: Tensor = answer(turn.apply(part))
-            return turn.undo(image.float())
-
-        return function
-
-
-def _with_neighbours(stack: Tensor, reach: int) -> list[Tensor]:
-    """Return ``(2 reach + 1, y, x)`` for each slice of ``(z, y, x)``; mirrored at the ends."""
-    domain = range(-reach, len(stack) + reach)
-    last = len(stack) - 1
-    inside = [last - abs(last - abs(z)) if last else 0 for z in domain]
-    return [stack[inside[z : z + 2 * reach + 1]] for z in range(len(stack))]
-
-
-def _counted(before: int, rounds: int) -> Callable[[tuple[int, int]], tuple[int, int]]:
-    return lambda now: (before * now[1] + now[0], rounds * now[1])

@@ -54,8 +54,8 @@ class ISCLOptions(TrainingOptions):
         "auto",
         title="Match the grey values",
         description="Bring noisy images to the brightness and contrast of the clean examples "
-        "before they are compared; results keep the grey values of the noisy image. auto: only where "
-        "the two clearly differ, with a warning.",
+        "before they are compared; results keep the grey values of the noisy image. auto: only "
+        "where the two clearly differ, with a warning.",
     )
     players: Literal["repaired", "published"] = option(
         "repaired",

@@ -1,0 +1,45 @@
+"""What can be told of a result without the truth."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from napari_selfsup_recon.methods.iscl._answer import Answer
+from napari_selfsup_recon.methods.iscl._problem import Problem
+
+_CROPS = 16
+
+
+@torch.no_grad()
+def diagnoses(answer: Answer, problem: Problem, seed: int) -> dict[str, float]:
+    """Return root mean squares in standard deviations of the clean images.
+
+    ``noise``: what was taken from the noisy images, and ``made``: noise of the model, which should
+    be about as strong. ``disagreement``: of both branches on noisy images. ``identity``: what was
+    changed in clean images. ``misfit``: what the model of the noise left unexplained, of logarithms
+    of its statistics.
+    """
+    reach = problem.reach
+    middle = slice(reach, reach + 1)
+    noisy = _stacked(problem, seed, clean=False)
+    clean = _stacked(problem, seed, clean=True)
+    one, other = answer.branches(noisy)
+    return {
+        "noise": _rms(noisy[:, middle] - answer(noisy)),
+        "made": _rms(problem.report.noisy[:, middle] - problem.report.clean),
+        "disagreement": _rms(one - other),
+        "identity": _rms(answer(clean) - clean[:, middle]),
+        "misfit": problem.misfit,
+    }
+
+
+def _stacked(problem: Problem, seed: int, *, clean: bool) -> Tensor:
+    """Return crops of one domain; of the clean one those that were held out."""
+    domain = problem.clean if clean else problem.noisy
+    places = domain.below(_CROPS, seed) if clean else domain.windows(_CROPS, domain.side, seed)
+    return torch.stack([domain.at(place, problem.reach) for place in places])
+
+
+def _rms(x: Tensor) -> float:
+    return float(x.square().mean().sqrt())
