@@ -7,7 +7,8 @@
 view of 91; what the slices predict of the views between them. ``haadf``: a tilt series with a
 missing wedge, every seventh tilt left out and predicted. All goes the way of a run
 (``runs.resolve`` and ``runs.execute``), so that preparation and noise are those of a user. Learned
-methods learn from the stack that they reconstruct. Errors of prediction are root mean squares over
+methods learn from the stack that they reconstruct; detectors are binned so that minutes on one core
+tell something (``--binning 1`` is for GPUs). Errors of prediction are root mean squares over
 the root mean square of what was recorded; the noise of the recorded views is part of them.
 """
 
@@ -203,7 +204,7 @@ def against_asked(scan: Scan, problem: Problem) -> Callable[[Array], str]:
     return score
 
 
-def tooth(folder: Path, binning: int = 2, rows: str = "0:2") -> Scan:
+def tooth(folder: Path, binning: int = 4, rows: str = "0:2") -> Scan:
     """Synchrotron, two slices, 181 views over half a turn, both ends included."""
     with np.load(folder / "tomopy_tooth.npz") as file:
         chosen = between(rows)
@@ -220,7 +221,7 @@ def tooth(folder: Path, binning: int = 2, rows: str = "0:2") -> Scan:
     )
 
 
-def diamond(folder: Path, binning: int = 1, rows: str = "76:116") -> Scan:
+def diamond(folder: Path, binning: int = 2, rows: str = "76:116") -> Scan:
     """Synchrotron, noisy, rings; the light was weaker than in the flat field."""
     chosen = between(rows)
     parts = {
@@ -243,7 +244,7 @@ def diamond(folder: Path, binning: int = 1, rows: str = "76:116") -> Scan:
     )
 
 
-def haadf(folder: Path, binning: int = 1, rows: str = "80:192") -> Scan:
+def haadf(folder: Path, binning: int = 2, rows: str = "80:192") -> Scan:
     """Electron tomography of a needle: -76 to 76 degrees, the rest is a missing wedge."""
     raw = tifffile.imread(folder / "haadf_tiltseries_raw_77x256x256.tif").astype(np.float32)
     with np.load(folder / "haadf_tilts_and_shifts.npz") as file:

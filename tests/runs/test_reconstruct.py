@@ -17,7 +17,7 @@ from napari_selfsup_recon.core.measurement import Measurement
 from napari_selfsup_recon.core.registry import Entry
 from napari_selfsup_recon.io.kspace import complex_measurement
 from napari_selfsup_recon.methods.registry import METHODS
-from napari_selfsup_recon.runs import Control, Result, RunConfig, RunPlan, resolve
+from napari_selfsup_recon.runs import Control, Result, RunConfig, RunPlan, Tomograph, resolve
 from napari_selfsup_recon.runs.execute import execute
 from napari_selfsup_recon.runs.suits import refuse
 
@@ -308,6 +308,21 @@ def test_toml_holds_all_of_it(tmp_path: Path) -> None:
     assert RunConfig.load_toml(tmp_path / "run.toml") == made
     default = RunConfig(task="reconstruct", physics={"instrument": "mri"})  # type: ignore[arg-type]
     assert (default.method, default.baseline) == ("ei", "least-squares")
+
+
+def test_air_is_one_range_of_columns_or_two() -> None:
+    assert Tomograph(air="0:8:40:48").air == (0, 8, 40, 48)  # type: ignore[arg-type]
+    for bad in ("0:8:40", "8:0", "0:8:48:40"):
+        with pytest.raises(ValidationError, match="air"):
+            Tomograph(air=bad)  # type: ignore[arg-type]
+    sinogram, degrees = recon_fakes.sinogram()
+    light = 2e4 * np.linspace(0.6, 1.0, 48)
+    given = {"angles": degrees, "flat": np.full((1, 48), 2e4), "dark": np.zeros(48)}
+    plan = plan_of(
+        measured(light * np.exp(-sinogram)), given, physics={"scan": {"air": (0, 2, 46, 48)}}
+    )
+    assert plan.problem is not None
+    np.testing.assert_allclose(plan.problem.y[0], sinogram, atol=0.01)
 
 
 def test_a_learned_result_says_what_to_trust() -> None:
