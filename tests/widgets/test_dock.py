@@ -408,6 +408,7 @@ def test_shortcuts(viewer, cells, open_dock, qtbot):
         "Ctrl+Return",
         "Ctrl+Shift+Return",
         "Ctrl+.",
+        "Ctrl+Alt+K",
         "Ctrl+Alt+G",
         "Ctrl+Alt+Left",
         "Ctrl+Alt+Right",

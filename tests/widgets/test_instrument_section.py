@@ -6,6 +6,7 @@ import weakref
 
 import numpy as np
 import pytest
+from qtpy.QtCore import Qt
 
 import recon_fakes
 from gui_helpers import settle
@@ -227,3 +228,33 @@ def test_a_try_takes_one_slice(dock, viewer, qtbot):
 def test_intents_are_equal_where_choices_are(scan):
     one = Intent(data=DataChoice(layer=weakref.ref(scan), task="reconstruct"))
     assert one == Intent(data=DataChoice(layer=weakref.ref(scan), task="reconstruct"))
+
+
+def test_the_verdict_comes_before_the_run(dock, qtbot):
+    assert not dock.method.meter.isHidden()
+    dock.method.meter.click()
+    assert "Looking at" in dock.method._verdict.text()
+    qtbot.waitUntil(lambda: "can be learned." in dock.method._verdict.text(), timeout=60_000)
+    assert "image space" in dock.method._verdict.text()
+    dock.data.denoise.setChecked(True)  # it was said of something else
+    dock.refresh()
+    assert dock.method._verdict.isHidden()
+    assert dock.method.meter.isHidden()
+
+
+def test_methods_that_cannot_be_chosen_say_why(dock):
+    box = dock.method.method
+    model = box.model()
+    grey = {
+        box.itemText(i): box.itemData(i, Qt.ItemDataRole.ToolTipRole)
+        for i in range(box.count())
+        if not model.item(i).isEnabled()
+    }
+    assert "for sharpening" in grey["Wiener filter"]
+    assert all(box.itemData(i) is None for i in range(box.count()) if not model.item(i).isEnabled())
+    section = dock.physics.instrument
+    section.kind.setCurrentIndex(section.kind.findData("mri"))
+    dock.refresh()
+    tips = [box.itemData(i, Qt.ItemDataRole.ToolTipRole) for i in range(box.count())]
+    assert all(len(tip) > 20 for tip in tips)
+    assert any("Does not fit" in tip for tip in tips)

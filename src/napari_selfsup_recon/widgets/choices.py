@@ -82,14 +82,26 @@ class InstrumentChoice:
 
 
 @dataclass(frozen=True)
+class CleanPick:
+    """Clean examples: a layer, or slices (``"first:last"``) of the image itself."""
+
+    layer: LayerRef | None = None
+    slices: str = ""
+
+
+@dataclass(frozen=True)
 class MethodChoice:
-    """The method with its options, the baseline if one is wanted, and whether companions are."""
+    """The method with its options, the baseline if one is wanted, and whether companions are.
+
+    ``clean`` are the examples of methods that learn from such, too.
+    """
 
     key: str = "ssi"
     options: Options = field(default_factory=lambda: default_options("ssi"))
     baseline: str | None = "richardson-lucy"
     baseline_options: Options | None = None
     trust: bool = False
+    clean: CleanPick | None = None
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 from napari_selfsup_recon.core.errors import InputError, ReconError
 from napari_selfsup_recon.runs.memory import device_memory, memory_needed
 from napari_selfsup_recon.widgets import preferences
+from napari_selfsup_recon.widgets.background import Background
 from napari_selfsup_recon.widgets.blink import hold_to_peek
 from napari_selfsup_recon.widgets.bridge import check_layer, unwrap
 from napari_selfsup_recon.widgets.choices import Intent
@@ -28,6 +29,7 @@ from napari_selfsup_recon.widgets.run_card import RunCard
 from napari_selfsup_recon.widgets.script_button import ScriptButton
 from napari_selfsup_recon.widgets.session import Session
 from napari_selfsup_recon.widgets.states import State, look
+from napari_selfsup_recon.widgets.verdict import verdict
 from napari_selfsup_recon.widgets.warm_up import torch_is_loading, warm_up
 
 # Typing a number changes it at every key; the PSF is looked at when the hand rests.
@@ -58,13 +60,14 @@ class ReconWidget(QWidget):
         self._viewer = viewer
         self.data = DataCard(viewer)
         self.physics = PhysicsCard(viewer)
-        self.method = MethodCard()
+        self.method = MethodCard(viewer)
         self.run_card = RunCard()
         self.run_card.device.setCurrentText(preferences.device())
         self.compare = CompareCard(viewer, lambda: self.data.image.layer)
         self.script = ScriptButton(lambda: make_request(self.value(), viewer))
         self.script.told.connect(self.compare.say)
         self.compare.add_tool(self.script)
+        self._background = Background(self)
         self._blocked = ""
         self._told: object = None
         self._lay_out()
@@ -79,6 +82,7 @@ class ReconWidget(QWidget):
         self.physics.checked.connect(self._on_checked)
         self.physics.makingWanted.connect(lambda: self._open(_PSF_DOCK))
         self.compare.moreWanted.connect(lambda: self._open(_COMPARE_DOCK))
+        self.method.verdictWanted.connect(self._ask_meter)
         self.run_card.deviceChanged.connect(self._on_edit)
         self.run_card.previewed.connect(lambda: self.start(attempt=True))
         self.run_card.ran.connect(self.start)
@@ -121,6 +125,7 @@ class ReconWidget(QWidget):
         if is_alive(self):
             self.data.reset_choices()
             self.physics.reset_choices()
+            self.method.clean.refresh()
             self.compare.refresh()
 
     def start(self, attempt: bool = False) -> None:
@@ -168,6 +173,17 @@ class ReconWidget(QWidget):
             return None
         source = request.source
         return Scene(source.measurement, layer.data, source.fixed, self.physics.psf)
+
+    def _ask_meter(self) -> None:
+        """Say what the chosen method can learn of the chosen scan."""
+        try:
+            request = make_request(self.value(), self._viewer)
+        except ReconError as error:
+            self.method.show_verdict(str(error))
+            return
+        self.method.show_verdict("Looking at what can be learned ...")
+        show = self.method.show_verdict
+        self._background.start(lambda: verdict(request), show, lambda error: show(str(error)))
 
     def _open(self, name: str) -> None:
         """Open another dock of this plugin, beside this one."""
@@ -234,6 +250,8 @@ class ReconWidget(QWidget):
             self.compare.refresh()
 
     def _on_edit(self) -> None:
+        self._background.cancel()
+        self.method.show_verdict("")
         self._told = None
         if not self.session.busy:
             self.run_card.curves.hide()  # makes room for what is being set

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
+from typing import Any
 
-from qtpy.QtCore import QSignalBlocker, Signal
+from qtpy.QtCore import QSignalBlocker, Qt, Signal
+from qtpy.QtGui import QStandardItemModel
 from qtpy.QtWidgets import QCheckBox, QComboBox, QWidget
 
 from napari_selfsup_recon.core.errors import InputError
 from napari_selfsup_recon.core.options import Options
 from napari_selfsup_recon.core.registry import Entry
 from napari_selfsup_recon.methods.registry import METHODS
-from napari_selfsup_recon.runs.instruments import SCANS, Instrument
+from napari_selfsup_recon.runs.instruments import LABELS, SCANS, Instrument
 from napari_selfsup_recon.runs.suits import suited
 from napari_selfsup_recon.widgets._editors import guard_wheel
 from napari_selfsup_recon.widgets.choices import MethodChoice
+from napari_selfsup_recon.widgets.clean_row import CleanRow
 from napari_selfsup_recon.widgets.options_form import OptionsForm
-from napari_selfsup_recon.widgets.parts import Card, describe, note, row
+from napari_selfsup_recon.widgets.parts import Card, button, describe, note, row
 from napari_selfsup_recon.widgets.texts import TEXTS
+
+_VERBS = {"deconvolve": "sharpen", "denoise": "denoise", "reconstruct": "reconstruct"}
 
 
 class MethodCard(Card):
@@ -29,11 +35,14 @@ class MethodCard(Card):
     ----------
     valueChanged
         Emitted when a person changed it.
+    verdictWanted
+        Emitted when a person asks what the method can learn at all.
     """
 
     valueChanged = Signal()
+    verdictWanted = Signal()
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
         super().__init__("3  Method", parent)
         self._task = ""
         self._instrument: Instrument = "blur"
@@ -56,13 +65,23 @@ class MethodCard(Card):
         describe(self.rival, *TEXTS["rival"])
         self.trust = QCheckBox("Also show what to trust")
         describe(self.trust, *TEXTS["trust"])
+        self.clean = CleanRow(viewer)
+        self.clean.hide()
+        self.meter = button("&What can be learned?", *TEXTS["meter"])
+        self._verdict = note()
+        self._verdict.hide()
         self._rivals = row(self.baseline, self.rival)
         self._rivals.setStretch(1, 1)
         for widget in (self.method, self._summary, self._place):
             self.body.addWidget(widget)
+        self.body.insertWidget(self.body.indexOf(self._place), self.clean)
+        self.body.addWidget(self.meter)
+        self.body.addWidget(self._verdict)
         self.body.addLayout(self._rivals)
         self.body.addWidget(self._baseline_place)
         self.body.addWidget(self.trust)
+        self.clean.valueChanged.connect(self.valueChanged.emit)
+        self.meter.clicked.connect(lambda *_: self.verdictWanted.emit())
         self.method.currentIndexChanged.connect(self._on_method)
         self.baseline.toggled.connect(self._on_baseline)
         self.rival.currentIndexChanged.connect(self._on_method)
@@ -91,6 +110,7 @@ class MethodCard(Card):
             if baseline and self._baseline_form
             else None,
             trust=self.trust.isChecked() and not self.trust.isHidden(),
+            clean=self.clean.value() if self._entry().clean else None,
         )
 
     def setValue(self, choice: MethodChoice) -> None:
@@ -99,6 +119,8 @@ class MethodCard(Card):
         if choice.baseline is not None and choice.baseline_options is not None:
             self._kept[choice.baseline] = choice.baseline_options
         self.trust.setChecked(choice.trust)
+        if choice.clean is not None:
+            self.clean.setValue(choice.clean)
         with QSignalBlocker(self.baseline), QSignalBlocker(self.rival):
             self.baseline.setChecked(choice.baseline is not None)
             self.rival.setCurrentIndex(max(0, self.rival.findData(choice.baseline)))
@@ -120,13 +142,18 @@ class MethodCard(Card):
         with QSignalBlocker(self.baseline):
             self.baseline.setChecked(self._wanted.get(task, task != "denoise"))
         if rebuild:
-            _offer(self.method, suited(instrument), "ei")
+            _offer(self.method, suited(instrument), "ei", why=_why(task, instrument))
             first = "filtered-back-projection" if instrument in SCANS else "least-squares"
             _offer(self.rival, suited(instrument, learned=False), first)
         else:
-            _offer(self.method, METHODS.for_task(task))
+            _offer(self.method, METHODS.for_task(task), why=_why(task, instrument))
             _offer(self.rival, METHODS.for_task(task, learned=False))
         self._build()
+
+    def show_verdict(self, text: str) -> None:
+        """Show what can be learned; nothing where ``text`` is empty."""
+        self._verdict.setText(text)
+        self._verdict.setVisible(bool(text))
 
     @property
     def _wants_baseline(self) -> bool:
@@ -153,7 +180,9 @@ class MethodCard(Card):
             self._form = self._replace(entry, self._form, self._place)
             self._form_key = entry.key
             self._place = self._form
+        self.clean.setVisible(entry.clean)
         self.trust.setVisible(entry.learned and self._task == "reconstruct")
+        self.meter.setVisible(entry.learned and self._task == "reconstruct")
         rivals = entry.learned and self.rival.count() > 0
         self.baseline.setVisible(rivals)
         self.rival.setVisible(rivals)
@@ -185,8 +214,32 @@ class MethodCard(Card):
                 self._kept[key] = form.value()
 
 
-def _offer(box: QComboBox, entries: tuple[Entry, ...], first: str = "") -> None:
-    """Fill a box with methods; the one that was chosen stays, if it is among them."""
+def _why(task: str, instrument: Instrument) -> dict[str, str]:
+    """Return the methods that cannot be chosen, and why."""
+    found: dict[str, str] = {}
+    for entry in METHODS.values():
+        if entry.tasks and task not in entry.tasks:
+            found[entry.key] = f"Cannot {_VERBS[task]}: it is for {_those(entry.tasks)}."
+        elif entry.tasks and task == "reconstruct" and entry not in suited(instrument):
+            found[entry.key] = f"Does not fit {LABELS[instrument]!r}. Needs: {_lower(entry.needs)}"
+    return found
+
+
+def _those(tasks: tuple[str, ...]) -> str:
+    return " and ".join(f"{_VERBS[task]}ing".replace("eing", "ing") for task in tasks)
+
+
+def _offer(
+    box: QComboBox,
+    entries: tuple[Entry, ...],
+    first: str = "",
+    *,
+    why: Mapping[str, str] | None = None,
+) -> None:
+    """Fill a box with methods; the one that was chosen stays, if it is among them.
+
+    Those in ``why`` follow, greyed out, with the reason as their tooltip.
+    """
     before = box.currentData()
     if before not in [entry.key for entry in entries]:
         before = first
@@ -194,6 +247,15 @@ def _offer(box: QComboBox, entries: tuple[Entry, ...], first: str = "") -> None:
         box.clear()
         for entry in entries:
             box.addItem(entry.label, entry.key)
+            tip = f"<qt>{entry.summary} Needs: {_lower(entry.needs)}</qt>"
+            box.setItemData(box.count() - 1, tip, Qt.ItemDataRole.ToolTipRole)
+        model = box.model()
+        for key, reason in (why or {}).items():
+            box.addItem(METHODS.find(key).label)  # without its key nothing can choose it
+            box.setItemData(box.count() - 1, f"<qt>{reason}</qt>", Qt.ItemDataRole.ToolTipRole)
+            item = model.item(box.count() - 1) if isinstance(model, QStandardItemModel) else None
+            if item is not None:
+                item.setEnabled(False)
         box.setCurrentIndex(max(0, box.findData(before)))
 
 

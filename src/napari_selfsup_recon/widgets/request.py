@@ -13,11 +13,13 @@ from napari_selfsup_recon.core.errors import InputError
 from napari_selfsup_recon.core.measurement import Measurement
 from napari_selfsup_recon.core.options import Options
 from napari_selfsup_recon.runs._scan import rows_of
+from napari_selfsup_recon.runs.clean import CleanChoice
 from napari_selfsup_recon.runs.config import PhysicsChoice, Region, RunConfig
 from napari_selfsup_recon.runs.instruments import SCANS, Tomograph
 from napari_selfsup_recon.runs.plan import RunPlan, resolve
 from napari_selfsup_recon.widgets.bridge import Source, source_of, unwrap
 from napari_selfsup_recon.widgets.choices import (
+    CleanPick,
     InstrumentChoice,
     Intent,
     Part,
@@ -90,10 +92,39 @@ def make_request(intent: Intent, viewer: Any, *, attempt: bool = False) -> Reque
         region=region,
         preview_every=_TRY_EVERY if attempt else preview_interval(),
     )
+    given: dict[str, Any] = {}
+    if choice.clean is not None:
+        chosen, given = clean_of(choice.clean, source)
+        config = config.model_copy(update={"clean": chosen})
     psf = None
     if intent.data.task == "deconvolve" and intent.psf.kind is PsfKind.LAYER:
         psf = psf_of(intent.psf, source.measurement.spatial_ndim)
-    return Request(source, config, psf)
+    return Request(source, config, psf, given)
+
+
+def clean_of(pick: CleanPick, source: Source) -> tuple[CleanChoice, dict[str, Any]]:
+    """Return the clean examples that were picked: how a run is told of them, and their values.
+
+    Raises
+    ------
+    InputError
+        If there are none, or they are the noisy image itself.
+    """
+    layer = pick.layer() if pick.layer is not None else None
+    if layer is not None:
+        if layer is source.layer():
+            raise InputError(
+                "The clean examples are the noisy image itself.",
+                hint="Choose another layer, or say which slices of it are clean.",
+            )
+        return CleanChoice(source="array"), {"clean": source_of(layer).measurement}
+    ends = [part.strip() for part in pick.slices.split(":")]
+    if len(ends) != 2 or not all(part.isdecimal() for part in ends):
+        raise InputError(
+            "This method learns from clean examples, too.",
+            hint="Choose a layer of clean images, or the clean slices of this one (first:last).",
+        )
+    return CleanChoice(source="slices", slices=(int(ends[0]), int(ends[1]))), {}
 
 
 def _reconstruction(layer: Layer, intent: Intent, viewer: Any, attempt: bool) -> Request:

@@ -149,6 +149,20 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Adds hidden layers after learning: what the measurement determines and what was inferred, "
         "the residual, and how sure the method is.",
     ),
+    "meter": (
+        "What can be learned?",
+        "Says before the run which share of the image the instrument and the symmetry that the "
+        "method builds on can show at all. Takes up to 20 seconds.",
+    ),
+    "clean": (
+        "Clean examples",
+        "Layer of clean images of the same kind: another sample, another stack. They need not "
+        "match the noisy image pixel by pixel.",
+    ),
+    "clean slices": (
+        "Clean slices",
+        "First and last slice (not included) of this image that are clean, for example 0:25.",
+    ),
     "rival": ("Baseline", "The classical method that runs first."),
     "device": (
         "Device",

@@ -1,0 +1,81 @@
+"""Clean examples for the method that learns from them: another layer, or slices of the image."""
+
+from __future__ import annotations
+
+import weakref
+
+import numpy as np
+import pytest
+
+from gui_helpers import add_cells
+from napari_selfsup_recon.core.errors import InputError
+from napari_selfsup_recon.widgets.choices import CleanPick
+from napari_selfsup_recon.widgets.dock import ReconWidget
+from napari_selfsup_recon.widgets.request import make_request
+from napari_selfsup_recon.widgets.script import Script
+
+pytestmark = pytest.mark.gui
+
+
+@pytest.fixture
+def dock(viewer, cells, qtbot):
+    made = ReconWidget(viewer)
+    qtbot.addWidget(made)
+    for name in ("inserted", "removed"):
+        getattr(viewer.layers.events, name).connect(made.reset_choices)
+    made.data.denoise.setChecked(True)
+    made.refresh()
+    return made
+
+
+def choose(dock, key):
+    dock.method.method.setCurrentIndex(dock.method.method.findData(key))
+    dock.refresh()
+
+
+def test_the_row_is_there_where_it_is_needed(dock, viewer):
+    assert dock.method.clean.isHidden()
+    assert dock.value().method.clean is None
+    choose(dock, "iscl")
+    assert not dock.method.clean.isHidden()
+    assert not dock.run_card.run.isEnabled()
+    assert "clean examples" in dock.run_card.message.text
+    dock.method.clean.slices.setText("0:2")
+    dock.refresh()
+    assert dock.run_card.run.isEnabled()
+    config = make_request(dock.value(), viewer).config
+    assert config.clean is not None
+    assert (config.clean.source, config.clean.slices) == ("slices", (0, 2))
+
+
+def test_a_layer_that_is_called_clean_is_taken(dock, viewer, cells):
+    other = add_cells(viewer, name="Clean cells")
+    choose(dock, "iscl")
+    viewer.layers.selection.active = cells
+    dock.data.image.choose(cells)
+    dock.refresh()
+    assert dock.method.clean.layer.layer is other
+    assert dock.method.clean.value() == CleanPick(layer=weakref.ref(other))
+    request = make_request(dock.value(), viewer)
+    plan = request.resolve()
+    assert plan.clean is not None
+    np.testing.assert_array_equal(np.asarray(plan.clean.data), other.data)
+    script = Script("x", request.config, 1, {"image": request.source.measurement} | request.given)
+    assert 'given={"clean": clean}' in script.text()
+    dock.method.clean.layer.choose(cells)
+    with pytest.raises(InputError, match="noisy image itself"):
+        make_request(dock.value(), viewer)
+    viewer.layers.remove(other)
+    assert dock.method.clean.layer.layer is not other
+
+
+def test_what_was_picked_comes_back(dock, viewer):
+    choose(dock, "iscl")
+    dock.method.clean.slices.setText("1:3")
+    dock.refresh()
+    again = dock.value()
+    choose(dock, "ssi")
+    dock.method.clean.slices.setText("")
+    dock.setValue(again)
+    assert dock.method.clean.slices.text() == "1:3"
+    assert dock.value().method.clean == CleanPick(slices="1:3")
