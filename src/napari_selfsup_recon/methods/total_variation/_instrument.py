@@ -95,7 +95,9 @@ def measured_by(
     seen = torch.ones_like(y) if recorded is None else recorded.expand_as(y)
     level = y
     if isinstance(physics, Projector):
-        estimate = NoiseEstimate(0.0, 0.0, _line_noise(y))
+        # What no slice explains (hardening of the beam, motion) is more than noise, and lies behind
+        # what is dense: taken for outliers, the dense would not count.
+        estimate = NoiseEstimate(0.0, 0.0, _line_noise(y), coarse=True)
     elif isinstance(physics, MRI):
         sigma = _outer_noise(y, seen, len(physics.image_shape))
         # A few values hold most of the image: what is far off there is no outlier.

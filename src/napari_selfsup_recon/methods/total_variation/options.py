@@ -49,8 +49,8 @@ class TotalVariationOptions(ClassicalOptions):
         title="Fit",
         advanced=True,
         description="robust ignores hot pixels and understands values that the detector cut off; "
-        "quadratic takes every value as it is. For a handful of photons per pixel both are the "
-        "same.",
+        "quadratic takes every value as it is. For a handful of photons per pixel, and for "
+        "sinograms, both are the same.",
     )
 
     def memory_estimate(self, shape: tuple[int, ...]) -> int:
