@@ -50,8 +50,8 @@ def fit_noise(
     """
     side = clean.shape[-1]
     weights = bands(side)
-    of_noisy, of_clean = power(noisy), power(clean)
-    yield
+    of_noisy = yield from _power(noisy)
+    of_clean = yield from _power(clean)
     excess = np.maximum(smooth(of_noisy - of_clean), 0.02 * smooth(of_noisy))
     excess[0, 0] = (excess[0, 1] + excess[1, 0]) / 2
     level = in_bands(excess, weights)
@@ -96,6 +96,15 @@ def fit_noise(
                 break
             damping *= 4
     return model(found.powers), float(np.sqrt(np.mean(found.missed**2)))
+
+
+def _power(windows: Array) -> Generator[None, None, Array]:
+    """Return the mean power of all windows, piece by piece."""
+    total = np.zeros(windows.shape[1:])
+    for part in np.array_split(windows, max(1, len(windows) // 32)):
+        total += power(part) * len(part)
+        yield
+    return total / len(windows)
 
 
 @dataclass(frozen=True, eq=False)
