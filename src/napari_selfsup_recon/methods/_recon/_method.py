@@ -16,9 +16,10 @@ from napari_selfsup_recon.core.events import Done, Event, Notice, Step
 from napari_selfsup_recon.core.generators import relay
 from napari_selfsup_recon.core.options import Options
 from napari_selfsup_recon.core.random import torch_generator
-from napari_selfsup_recon.methods._recon._network import Reconstructor, Units
+from napari_selfsup_recon.methods._recon._network import Reconstructor
 from napari_selfsup_recon.methods._recon._problem import Problem
 from napari_selfsup_recon.methods._recon._trainee import ReconstructionTrainee
+from napari_selfsup_recon.methods._recon._units import Units
 from napari_selfsup_recon.methods._recon.options import NetworkOptions
 from napari_selfsup_recon.methods.base import LearnedMethod, as_tensor
 from napari_selfsup_recon.networks.unet import pooling_factors
@@ -185,6 +186,8 @@ class ReconstructionMethod(LearnedMethod):
             held_out=options.held_out,
             seed=options.seed,
             noise=self.noise,
+            start=options.start,
+            positive=self._positive(),
         )
         levels = len(_WIDTHS[options.network])
         shape = physics.image_shape
@@ -206,7 +209,6 @@ class ReconstructionMethod(LearnedMethod):
     def _build(self, attempt: int) -> nn.Module:
         options, physics = self.options, self.physics
         ndim = len(physics.image_shape)
-        complex_valued = physics.channels is not None
         pooling = self._facts["pooling"]
         factors = _WIDTHS[options.network][: len(pooling) + 1]
         model = Reconstructor(
@@ -218,12 +220,15 @@ class ReconstructionMethod(LearnedMethod):
             iterations=options.iterations,
             solver_steps=options.solver_steps,
             units=Units(**self._facts["units"]),
-            positive=options.positive == "on"
-            or (options.positive == "auto" and not complex_valued),
+            positive=self._positive(),
             precision=options.precision,
             generator=torch_generator(options.seed, "weights", attempt),
         )
         return laid_out(model, ndim, self.device)
+
+    def _positive(self) -> bool:
+        wanted = self.options.positive
+        return wanted == "on" or (wanted == "auto" and self.physics.channels is None)
 
     def _finish(self, loop: Loop, trainee: ReconstructionTrainee) -> Iterator[Event]:
         model = self._current()

@@ -3,52 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from napari_selfsup_recon.methods._recon._partial import equations
+from napari_selfsup_recon.methods._recon._scaled import Scaled, scaled_equations
+from napari_selfsup_recon.methods._recon._start import smooth_start
+from napari_selfsup_recon.methods._recon._units import LEAST_TRUST, Units
 from napari_selfsup_recon.networks.clamp import open_clamp
 from napari_selfsup_recon.networks.unet import UNet, initialise
 from napari_selfsup_recon.networks.unrolled import Unrolled, solve
 from napari_selfsup_recon.physics.base import Physics
 from napari_selfsup_recon.training.device import autocast
 
-#: Where there is next to no noise.
-LEAST_TRUST = 0.01
-
-
-@dataclass(frozen=True)
-class Units:
-    """What counts as one, so that nothing depends on the units of the data.
-
-    Attributes
-    ----------
-    image
-        Value of the image: networks see and answer images over it.
-    measured
-        Change of the measurement that a change by one of the image makes, root mean square.
-    norm
-        Square of the largest singular value of the (linear) operator.
-    trust
-        How much a guess of the image counts against the measurement, before learning.
-    """
-
-    image: float
-    measured: float
-    norm: float
-    trust: float = LEAST_TRUST
-
 
 class Reconstructor(nn.Module):
-    """A network around the physics; its first answer is the classical inverse.
+    """A network around the physics; its first answer is a classical one.
 
     Parameters
     ----------
     kind
-        ``"unet"`` repairs ``A_dagger(y)``, ``"unrolled"`` repairs and returns to the data in turn.
+        ``"unet"`` repairs an image, ``"unrolled"`` repairs and returns to the data in turn.
     ndim, channels
         Of the images.
     widths, pooling
@@ -111,44 +87,36 @@ class Reconstructor(nn.Module):
         physics
             What made them.
         """
+        system = scaled_equations(physics, y, self.units)
+        start = self._start(system, y, physics)
         if isinstance(self.net, UNet):
-            guess = physics.A_dagger(y) / self.units.image
             with autocast(y.device, self.precision):
-                change = self.net(guess)
-            x = guess + change.float()
-        else:
-            x = self._unrolled(self.net, y, physics)
-        return self._limited(x)
+                change = self.net(start)
+            return self._limited(start + change.float())
+        return self._unrolled(self.net, system, start)
+
+    def _start(self, system: Scaled, y: Tensor, physics: Physics) -> Tensor:
+        if self.units.variation:
+            with torch.autocast(y.device.type, enabled=False):
+                return smooth_start(system, self.units.variation, positive=self.positive)
+        if isinstance(self.net, UNet):
+            inverse: Tensor = physics.A_dagger(y) / self.units.image
+            return inverse
+        if self.units.trust > LEAST_TRUST:
+            # What is measured badly must not be drawn towards zero.
+            return self._limited(physics.A_dagger(y) / self.units.image)
+        return torch.zeros_like(system.backward(system.values))
 
     def _limited(self, x: Tensor) -> Tensor:
         return open_clamp(x, 0.0) if self.positive else x
 
-    def _unrolled(self, net: Unrolled, y: Tensor, physics: Physics) -> Tensor:
-        system = equations(physics, y)
-        operator = system.operator
-        root = self.units.norm**-0.5
-        weigh = root if system.weight is None else system.weight.sqrt() * root
-        values = system.values * weigh / self.units.image
-
-        def forward(x: Tensor) -> Tensor:
-            seen: Tensor = operator.A(x) * weigh
-            return seen
-
-        def backward(residual: Tensor) -> Tensor:
-            return operator.A_adjoint(residual * weigh)
-
+    def _unrolled(self, net: Unrolled, system: Scaled, start: Tensor) -> Tensor:
         def consistency(x: Tensor, strength: Tensor) -> Tensor:
-            with torch.autocast(y.device.type, enabled=False):
-                misfit = values - forward(x)
-                return self._limited(
-                    x + solve(forward, backward, misfit, strength, self.solver_steps)
-                )
+            with torch.autocast(x.device.type, enabled=False):
+                misfit = system.values - system.forward(x)
+                change = solve(system.forward, system.backward, misfit, strength, self.solver_steps)
+                return self._limited(x + change)
 
-        if self.units.trust > LEAST_TRUST:
-            # What is measured badly must not be drawn towards zero.
-            start = self._limited(physics.A_dagger(y) / self.units.image)
-        else:
-            start = torch.zeros_like(backward(values))
-        with autocast(y.device, self.precision):
+        with autocast(start.device, self.precision):
             x: Tensor = net(start, consistency)
         return x.float()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -11,13 +12,14 @@ from torch import Tensor
 from napari_selfsup_recon.core.errors import InputError
 from napari_selfsup_recon.core.random import torch_generator
 from napari_selfsup_recon.losses.consistency import weighted_mean
-from napari_selfsup_recon.methods._recon._network import LEAST_TRUST, Units
 from napari_selfsup_recon.methods._recon._partial import (
     draw_entries,
     equations,
     hide,
     noise_level,
 )
+from napari_selfsup_recon.methods._recon._units import LEAST_TRUST, Units
+from napari_selfsup_recon.methods._recon._variation import with_variation
 from napari_selfsup_recon.physics.base import Physics
 from napari_selfsup_recon.physics.noise import Noise
 from napari_selfsup_recon.training.scaling import quantile, sample
@@ -28,9 +30,9 @@ _CHUNK = 8
 _VALUES = 100_000  # of each chunk that are looked at
 _BRIGHT = 0.99
 _POWER_STEPS = 20
-# What is learned is about a tenth as large as the image.
-_LEARNED = 0.1
-_MOST_TRUST = 1.0
+# What is learned is about so large as part of the image, and where the start is a good one.
+_LEARNED, _LEARNED_SMOOTH = 0.1, 0.03
+_MOST_TRUST = 100.0
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,10 @@ class Problem:
         Of the draw.
     noise
         Of the measurements, where it is known.
+    start
+        The image that the network improves.
+    positive
+        Whether images are never negative.
 
     Attributes
     ----------
@@ -88,6 +94,8 @@ class Problem:
         held_out: float,
         seed: int,
         noise: Noise | None = None,
+        start: Literal["total-variation", "inverse"] = "inverse",
+        positive: bool = False,
     ) -> None:
         self.whole = physics
         self.y = y
@@ -109,8 +117,17 @@ class Problem:
                     hint="Raise the share that is held out, or give more slices.",
                 )
             self.physics = hide(physics, self.asked[0] + self.asked[1])
-        self.units = measure_units(physics, y, seed, noise)
-        self.clean = None if clean is None else clean / self.units.image
+        self.clean: Tensor | None = None
+        smooth = start == "total-variation"
+        self.units = measure_units(physics, y, seed, noise, smooth=smooth)
+        if smooth:
+            # What is held out has no say in it.
+            part = self.part(self.train)
+            self.units = with_variation(
+                part.physics, part.y, self.units, positive=positive, seed=seed
+            )
+        if clean is not None:
+            self.clean = clean / self.units.image
 
     def part(self, items: Sequence[int]) -> Part:
         """Return some measurements."""
@@ -128,8 +145,12 @@ class Problem:
 
 
 @torch.no_grad()
-def measure_units(physics: Physics, y: Tensor, seed: int, noise: Noise | None = None) -> Units:
+def measure_units(
+    physics: Physics, y: Tensor, seed: int, noise: Noise | None = None, *, smooth: bool = False
+) -> Units:
     """Return the units of measurements ``(items, channel, *measurement_shape)``.
+
+    ``smooth`` tells that the first guess of the image will be one of little variation.
 
     Raises
     ------
@@ -161,7 +182,8 @@ def measure_units(physics: Physics, y: Tensor, seed: int, noise: Noise | None = 
     trust = LEAST_TRUST
     if noise is not None:
         variance = noise_level(own, y[: len(few)], noise)
-        trust = min(max(trust, variance / (norm * (_LEARNED * bright) ** 2)), _MOST_TRUST)
+        learned = (_LEARNED_SMOOTH if smooth else _LEARNED) * bright
+        trust = min(max(trust, variance / (norm * learned**2)), _MOST_TRUST)
     return Units(bright, measured, norm, trust)
 
 

@@ -27,6 +27,14 @@ class NetworkOptions(TrainingOptions):
         advanced=True,
         description="Stop after this many steps without a better held-out score.",
     )
+    learning_rate: float = option(
+        4e-3,
+        gt=0,
+        le=1,
+        title="Learning rate",
+        advanced=True,
+        description="Peak step size of the optimiser; lower it if training is unstable.",
+    )
     batch: int = option(
         4,
         ge=1,
@@ -40,7 +48,15 @@ class NetworkOptions(TrainingOptions):
         title="Network",
         advanced=True,
         description="unrolled: a few small networks with the measurement enforced after each. "
-        "unet: one network that repairs the filtered back projection (or its like).",
+        "unet: one network that repairs the image it starts from.",
+    )
+    start: Literal["total-variation", "inverse"] = option(
+        "total-variation",
+        title="Start",
+        advanced=True,
+        description="What the network improves. total-variation: the image of least variation that "
+        "explains the measurement, its weight found by left-out values. inverse: the filtered back "
+        "projection (or its like), as published.",
     )
     width: int = option(
         8,

@@ -54,6 +54,11 @@ class EITrainee(ReconstructionTrainee):
                 return agreement
             if self.quiet:  # noise of what the network saw must not be asked for
                 agreement = agreement + self._agreement(model, shown, x, part.physics, generator)
+        if not self.options.alpha:
+            return agreement
+        if self.options.split and self.options.stop_gradient == "both":
+            with torch.no_grad():  # a better image to move: nothing is hidden from it
+                x = model(part.y, part.physics)
         return agreement + self._equivariance(model, x, part.physics, generator)
 
     def _agreement(
@@ -84,8 +89,6 @@ class EITrainee(ReconstructionTrainee):
         self, model: Reconstructor, x: Tensor, physics: Physics, generator: torch.Generator
     ) -> Tensor:
         """Return the second term, with its weight."""
-        if not self.options.alpha:
-            return x.new_zeros(())
         shape = x.shape[2:]
         action = self.transform.draw(shape, generator)
         found = equivariance(

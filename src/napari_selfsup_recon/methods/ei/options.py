@@ -19,7 +19,7 @@ class EIOptions(NetworkOptions):
         "chooses by the instrument.",
     )
     alpha: float = option(
-        0.05,
+        0.3,
         ge=0,
         le=1e6,
         title="Equivariance",
@@ -28,7 +28,7 @@ class EIOptions(NetworkOptions):
         "are in units of the image, whatever the units of the data. 0 leaves it out.",
     )
     split: float = option(
-        0.25,
+        0.125,
         ge=0,
         le=0.8,
         title="Split",
@@ -52,10 +52,11 @@ class EIOptions(NetworkOptions):
         "image; without it the coarse decides. auto: on for EI, off for REI, where it would lift "
         "the noise.",
     )
-    stop_gradient: Literal["none", "target", "both"] = option(
-        "none",
+    stop_gradient: Literal["both", "target", "none"] = option(
+        "both",
         title="Stop gradient",
         advanced=True,
-        description="none: the gradient passes everything, as published. target: not what is "
-        "compared with. both: not the moved image at all.",
+        description="both: the moved image is made from the whole measurement and taken as it is. "
+        "target: the gradient passes it, but not what is compared with it. none: the gradient "
+        "passes everything, as published.",
     )

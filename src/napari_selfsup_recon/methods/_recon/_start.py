@@ -1,0 +1,116 @@
+"""The image from which networks start: total variation, for a whole batch at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from napari_selfsup_recon.methods._recon._scaled import Scaled
+
+Map = Callable[[Tensor], Tensor]
+
+#: Rounds of the iteration, and steps of conjugate gradients in each.
+ROUNDS, STEPS = 24, 8
+# Differences below this part of the brightness of the image are shrunk to nothing in one round.
+_SHRUNK = 0.05
+# Of the penalty of the differences: that of the limits.
+_LIMITS = 0.1
+# The first rounds ask for less variation: what is coarse settles before what is fine.
+_FIRST, _SETTLED = 10.0, 0.6
+_TINY = 1e-12
+
+
+@torch.no_grad()
+def smooth_start(system: Scaled, weight: float, *, positive: bool, rounds: int = ROUNDS) -> Tensor:
+    r"""Return images that explain measurements with little variation.
+
+    .. math:: \min_x \; \tfrac{1}{2} \|A x - b\|^2 + \lambda \sum_j |D x|_j \quad (x \ge 0)
+
+    by the alternating direction method of multipliers, with a few steps of conjugate gradients a
+    round. The length :math:`|D x|_j` is over all axes and channels. It stops after a fixed number
+    of rounds: the answer for an item does not depend on the others of its batch.
+
+    Parameters
+    ----------
+    system
+        A of norm 1 and b, in units of which the image is about 1 where it is bright.
+    weight
+        :math:`\lambda`, > 0.
+    positive
+        Whether images are never negative.
+    rounds
+        Of the iteration.
+
+    References
+    ----------
+    Goldstein and Osher, SIAM J. Imaging Sci. 2 (2009).
+    """
+    seen = system.backward(system.values)
+    x = torch.zeros_like(seen)
+    split = differences(x)
+    dual = torch.zeros_like(split)
+    limited, pull = torch.zeros_like(x), torch.zeros_like(x)
+
+    for number in range(1, rounds + 1):
+        early = _FIRST ** max(0.0, 1 - number / (_SETTLED * rounds))
+        penalty = weight * early / _SHRUNK
+        of_limits = _LIMITS * penalty if positive else 0.0
+
+        def normal(image: Tensor, penalty: float = penalty, limits: float = of_limits) -> Tensor:
+            own = system.backward(system.forward(image))
+            own = own + penalty * transposed_differences(differences(image))
+            return own + limits * image if limits else own
+
+        right = seen + penalty * transposed_differences(split - dual)
+        x = conjugate_gradients(normal, right + of_limits * (limited - pull), x, STEPS)
+        point = differences(x) + dual
+        length = point.square().sum((0, 2), keepdim=True).sqrt().clamp_min(_TINY)
+        split = point * (1 - _SHRUNK / length).clamp_min(0)
+        dual = point - split
+        if positive:
+            limited = (x + pull).clamp_min(0)
+            pull = pull + x - limited
+    return limited if positive else x
+
+
+def conjugate_gradients(normal: Map, right: Tensor, x: Tensor, steps: int) -> Tensor:
+    """Return an image nearer to the solution of ``normal(x) = right``, each of the batch alone."""
+    residual = right - normal(x)
+    direction, power = residual, _power(residual)
+    for _ in range(steps):
+        turned = normal(direction)
+        curve = (direction * turned).flatten(1).sum(1).reshape(power.shape)
+        length = power / curve.clamp_min(torch.finfo(x.dtype).tiny)
+        x = x + length * direction
+        residual = residual - length * turned
+        before, power = power, _power(residual)
+        direction = residual + power / before.clamp_min(torch.finfo(x.dtype).tiny) * direction
+    return x
+
+
+def differences(x: Tensor) -> Tensor:
+    """Return forward differences, ``(axis, batch, channel, *spatial)``; 0 at the last pixel."""
+    parts = []
+    for axis in range(2, x.ndim):
+        n = x.shape[axis]
+        part = torch.zeros_like(x)
+        part.narrow(axis, 0, n - 1).copy_(x.narrow(axis, 1, n - 1) - x.narrow(axis, 0, n - 1))
+        parts.append(part)
+    return torch.stack(parts)
+
+
+def transposed_differences(p: Tensor) -> Tensor:
+    """Return the transpose of :func:`differences`."""
+    total = torch.zeros_like(p[0])
+    for axis, part in enumerate(p, start=2):
+        n = part.shape[axis]
+        own = part.narrow(axis, 0, n - 1)
+        total.narrow(axis, 1, n - 1).add_(own)
+        total.narrow(axis, 0, n - 1).sub_(own)
+    return total
+
+
+def _power(x: Tensor) -> Tensor:
+    return x.square().flatten(1).sum(1).reshape(-1, *[1] * (x.ndim - 1))

@@ -1,0 +1,34 @@
+"""What counts as one in a training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+#: Where there is next to no noise.
+LEAST_TRUST = 0.01
+
+
+@dataclass(frozen=True)
+class Units:
+    """What counts as one, so that nothing depends on the units of the data.
+
+    Attributes
+    ----------
+    image
+        Value of the image: networks see and answer images over it.
+    measured
+        Change of the measurement that a change by one of the image makes, root mean square.
+    norm
+        Square of the largest singular value of the (linear) operator.
+    trust
+        How much a guess of the image counts against the measurement, before learning.
+    variation
+        Weight of the total variation of the image from which the network starts; 0: it starts from
+        the classical inverse.
+    """
+
+    image: float
+    measured: float
+    norm: float
+    trust: float = LEAST_TRUST
+    variation: float = 0.0
