@@ -77,11 +77,11 @@ def test_solid_curtain_clips_both_layers(viewer, pair):
     assert list(viewer.layers) == list(pair)
     assert result.visible
     left, right = (layer.experimental_clipping_planes[0] for layer in pair)
-    assert tuple(left.position) == (0, 0, 9.5)
-    assert tuple(right.position) == (0, 0, 4.5)
+    assert tuple(left.position) == (0, 0, 19)
+    assert tuple(right.position) == (0, 0, 19)
     assert left.normal[2] < 0 < right.normal[2]
     curtain.position = 0.75
-    assert tuple(left.position) == (0, 0, 14.5)
+    assert tuple(left.position) == (0, 0, 29)
     viewer.dims.ndisplay = 2
     assert len(viewer.layers) == 3
     assert not raw.experimental_clipping_planes
@@ -152,3 +152,22 @@ def test_contrast_is_taken_over_and_given_back(viewer):
         assert tuple(two.contrast_limits) == (20, 80)
     assert tuple(two.contrast_limits) == (0, 200)
     assert tuple(one.contrast_limits) == (20, 80)
+
+
+def test_both_sides_are_seen_in_a_window(make_napari_viewer, qtbot):
+    viewer = make_napari_viewer(show=True)
+    facts = {"scale": (2, 0.5, 0.5), "translate": (0, 0, 30), "contrast_limits": (0, 255)}
+    pair = [
+        viewer.add_image(np.full((8, 40, 60), value, np.uint8), name=str(value), **facts)
+        for value in (100, 200)
+    ]
+    for ndisplay in (2, 3):
+        viewer.dims.ndisplay = ndisplay
+        viewer.reset_view()
+        with compare(viewer, pair, mode="curtain"):
+            qtbot.wait(300)
+            line = viewer.screenshot(flash=False)[..., 0]
+            middle = line[line.shape[0] // 2].astype(int)
+            left, right = np.array_split(middle, 2)
+            assert np.median(left[left > 20]) == pytest.approx(100, abs=3)
+            assert np.median(right[right > 20]) == pytest.approx(200, abs=3)

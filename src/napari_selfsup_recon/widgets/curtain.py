@@ -177,9 +177,10 @@ class Curtain(Comparison):
 
     def _clip(self, layer: Layer, sign: float) -> None:
         """Show only one side of the layer."""
-        place, normal = (0.0, 0.0, self._index(layer) - 0.5), (0.0, 0.0, sign)
+        # They are drawn in world coordinates, whatever napari says of them.
+        place, normal = (0.0, 0.0, self._world), (0.0, 0.0, sign)
         planes = layer.experimental_clipping_planes
-        if len(planes) == 1:  # replacing it, napari would keep drawing with the old one
+        if len(planes) == 1:
             planes[0].normal, planes[0].position = normal, place
         else:
             layer.experimental_clipping_planes = [
