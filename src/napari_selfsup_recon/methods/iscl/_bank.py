@@ -55,7 +55,8 @@ def take_noise(
     bank = torch.stack(fields)
     mend = _mended(bank, problem, model, side, seed)
     yield
-    return torch.fft.ifft2(torch.fft.fft2(bank) * mend.to(bank)).real
+    mended: Tensor = torch.fft.ifft2(torch.fft.fft2(bank) * mend.to(bank)).real
+    return mended
 
 
 def _mended(bank: Tensor, problem: Problem, model: NoiseModel, side: int, seed: int) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,6 +11,8 @@ from torch import Tensor, nn
 
 from napari_selfsup_recon.methods.iscl._spectra import Array, bands
 
+#: Of white noise.
+Transforms = np.ndarray[Any, np.dtype[np.complex128]]
 #: Gains are kept between exp(-3) and exp(3).
 _MOST_GAIN = 3.0
 
@@ -45,7 +48,7 @@ class NoiseModel:
         )
         return added, gained
 
-    def apply(self, clean: Array, white: Array) -> Array:
+    def apply(self, clean: Array, white: Transforms) -> Array:
         """Return noisy windows; ``white`` are the transforms of two white noises of their shape."""
         added, gained = (
             np.fft.ifft2(one * amplitude).real
@@ -104,5 +107,5 @@ class Spoiler(nn.Module):
         amplitude = (torch.tensordot(log, self._bands, 1).exp() * self._form).sqrt()
         white = torch.randn(*y.shape[:2], side, side, generator=generator).to(y)
         half = amplitude[:, : side // 2 + 1]
-        field = torch.fft.irfft2(torch.fft.rfft2(white) * half, s=(side, side))
+        field: Tensor = torch.fft.irfft2(torch.fft.rfft2(white) * half, s=(side, side))
         return field[..., : y.shape[-2], : y.shape[-1]]

@@ -83,11 +83,12 @@ def make_problem(
                 hint=f"Give more {name} images, or choose a smaller crop or batch.",
             )
     field = field_size(clean, noisy)
-    windows = [_stacked(domain, field, seed) for domain in (clean, noisy)]
-    model, misfit = yield from fit_noise(*windows, seed)
+    model, misfit = yield from fit_noise(
+        _stacked(clean, field, seed), _stacked(noisy, field, seed), seed
+    )
     random = torch_generator(seed, "held-out noise")
     spoiler = Spoiler(model)
-    pairs = []
+    pairs: list[Pairs] = []
     for _ in range(2):
         places = clean.below(_SCORED, seed + len(pairs))
         stacks = torch.stack([clean.at(place, reach) for place in places])

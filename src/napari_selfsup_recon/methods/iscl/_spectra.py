@@ -30,7 +30,8 @@ def power(windows: Array) -> Array:
     total = np.zeros((n, n))
     for window in windows:
         total += np.abs(np.fft.fft2((window - window.mean()) * taper)) ** 2
-    return total / (len(windows) * n * n)
+    mean: Array = total / (len(windows) * n * n)
+    return mean
 
 
 def smooth(spectrum: Array, width: float = 0.8) -> Array:

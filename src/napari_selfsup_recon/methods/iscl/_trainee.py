@@ -152,7 +152,7 @@ class ISCLTrainee(Trainee):
         self, model: Players, pairs: Pairs
     ) -> Generator[None, None, tuple[Tensor, Tensor]]:
         found = []
-        for part in pairs.noisy.split(_SCORED_AT_ONCE):
+        for part in torch.split(pairs.noisy, _SCORED_AT_ONCE):
             found.append(Answer.of(model).branches(part))
             yield
         one, other = zip(*found, strict=True)
