@@ -51,6 +51,8 @@ _NAMES = {
     "EIOptions": ".methods.ei.options",
     "REI": ".methods.rei.method",
     "REIOptions": ".methods.rei.options",
+    "SIAM": ".methods.siam.method",
+    "SIAMOptions": ".methods.siam.options",
     "Supervised": ".methods.supervised.method",
     "SupervisedOptions": ".methods.supervised.options",
     "SSI": ".methods.ssi.method",

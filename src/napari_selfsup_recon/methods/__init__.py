@@ -25,6 +25,8 @@ __getattr__, __dir__ = attach(
         "ISCLOptions": ".iscl.options",
         "REI": ".rei.method",
         "REIOptions": ".rei.options",
+        "SIAM": ".siam.method",
+        "SIAMOptions": ".siam.options",
         "Supervised": ".supervised.method",
         "SupervisedOptions": ".supervised.options",
         "SSI": ".ssi.method",

@@ -98,6 +98,17 @@ METHODS = Registry(
             method=f"{_HERE}.rei.method:REI",
             options=f"{_HERE}.rei.options:REIOptions",
         ),
+        Entry(
+            key="siam",
+            label="Siamese cooperative learning (SIAM)",
+            summary="Two twins teach each other what was never measured, from measurements alone.",
+            needs="Many incomplete measurements, best with another mask each; the noise where it "
+            "is known.",
+            tasks=("reconstruct",),
+            learned=True,
+            method=f"{_HERE}.siam.method:SIAM",
+            options=f"{_HERE}.siam.options:SIAMOptions",
+        ),
         # No task: benchmarks and saved models find it, windows do not offer it.
         Entry(
             key="supervised",

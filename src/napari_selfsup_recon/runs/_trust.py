@@ -79,6 +79,11 @@ def companions_of(
         else:
             data = values.reshape(image.shape)
             found[name] = image.with_data(data, name=f"{image.name} {name}")
+    # How far two answers of one method are apart, where it gives two.
+    apart = getattr(method, "disagreement", None)
+    if apart is not None:
+        data = shown(apart(np.array(problem.y)), problem.channels).reshape(image.shape)
+        found["disagreement"] = image.with_data(data, name=f"{image.name} disagreement")
     return found
 
 

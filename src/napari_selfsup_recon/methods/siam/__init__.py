@@ -1,0 +1,1 @@
+"""Siamese cooperative learning (SIAM)."""

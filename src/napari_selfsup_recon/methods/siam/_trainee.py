@@ -1,0 +1,207 @@
+"""One SIAM training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from napari_selfsup_recon.losses.r2r import recorrupted
+from napari_selfsup_recon.losses.renoise import renoise
+from napari_selfsup_recon.losses.siamese import siamese
+from napari_selfsup_recon.methods._recon._network import Reconstructor
+from napari_selfsup_recon.methods._recon._partial import draw_split, hide
+from napari_selfsup_recon.methods._recon._problem import Part, Problem
+from napari_selfsup_recon.methods.ei._trainee import EITrainee
+from napari_selfsup_recon.methods.siam._balance import Balance
+from napari_selfsup_recon.methods.siam._network import Projections, twin
+from napari_selfsup_recon.methods.siam.options import SIAMOptions
+from napari_selfsup_recon.physics.base import Physics
+from napari_selfsup_recon.physics.noise import Noise
+from napari_selfsup_recon.training.averaging import AveragedModel
+from napari_selfsup_recon.training.trainee import Work
+from napari_selfsup_recon.transforms.base import Transform
+
+_TEACHER = 0.99
+
+
+class SIAMTrainee(EITrainee):
+    r"""Agreement with the measurement, and of two twins in what it misses.
+
+    .. math:: \|A z - y\|^2 + \nu \|P_N (w - z)\|^2 + \mu \|w - z\|^2, \qquad
+              z = f(y), \quad w = f_N(P_N z)
+
+    with all means in units of the image; the first term is asked of hidden values, and of a copy of
+    the measurement with other noise where the noise is known.
+
+    Parameters
+    ----------
+    problem, options, build
+        As for the other methods.
+    transform
+        For the term of EI.
+    noise
+        Of the measurement, None where it is not known.
+    projections
+        Make the projections of instruments.
+    """
+
+    options: SIAMOptions
+
+    def __init__(
+        self,
+        problem: Problem,
+        options: SIAMOptions,
+        *,
+        build: Callable[[int], nn.Module],
+        transform: Transform,
+        noise: Noise | None,
+        projections: Projections,
+    ) -> None:
+        passes = 1 + self._siamese(options) + bool(options.alpha)
+        self.noise, self.projections = noise, projections
+        # Noise of what the network saw must not be asked for.
+        self.quiet = noise is None
+        super().__init__(problem, options, build=build, transform=transform, passes=passes)
+
+    def begin(self, attempt: int) -> None:
+        """Make a fresh network and, if it is to have one, its teacher."""
+        super().begin(attempt)
+        self._balance = Balance(self.options.most)
+        self._teacher = (
+            AveragedModel(self.model, _TEACHER) if self.options.gradient == "teacher" else None
+        )
+
+    def step(self, index: int) -> Work:
+        """Move the weights, and the teacher after them."""
+        total = yield from super().step(index)
+        if self._teacher is not None:
+            self._teacher.update(self.model, index)
+        return total
+
+    def loss(
+        self, model: Reconstructor, part: Part, generator: torch.Generator, *, scoring: bool
+    ) -> Tensor:
+        """Return the loss of some measurements; the score asks for no twin."""
+        options = self.options
+        if not scoring and options.frames:
+            part = replace(part, physics=self.frames.draw(part.physics, generator))
+        hidden = None
+        if options.split:
+            hidden = draw_split(part.physics, part.y, options.split, generator)
+        z, shown, agreement = self._ranged(model, part, hidden, generator, scoring=scoring)
+        if scoring:
+            return agreement
+        total = agreement
+        if self._siamese(options):
+            twins = self._twins(model, z, shown, part.physics, generator)
+            total = total + self._balance.weight(model, agreement, twins) * twins
+        if not options.alpha:
+            return total
+        if options.stop_gradient == "both":
+            with torch.no_grad():  # a better image to move: nothing is hidden from it
+                z = model(part.y, part.physics)
+        return total + self._equivariance(model, z, part.physics, generator)
+
+    def _twins(
+        self,
+        model: Reconstructor,
+        z: Tensor,
+        shown: Part,
+        physics: Physics,
+        generator: torch.Generator,
+    ) -> Tensor:
+        """Return the terms of the twins, with their weights."""
+        options = self.options
+        target = self._target(z, shown)
+        projection = self.projections.of(physics)
+        found = siamese(
+            z.detach() if options.gradient == "stop" else z,
+            lambda v: twin(model, v, projection),
+            projection.null,
+            self.on_device(generator),
+            sigma=options.draw,
+            target=target,
+        )
+        return options.null * found.null + options.mutual * found.mutual
+
+    def _ranged(
+        self,
+        model: Reconstructor,
+        part: Part,
+        hidden: Tensor | None,
+        generator: torch.Generator,
+        *,
+        scoring: bool,
+    ) -> tuple[Tensor, Part, Tensor]:
+        """Return the image of the range twin, what it saw, and its disagreement with the rest."""
+        recorded = part.physics.observed(part.y)
+        given = asked = part.y
+        recorrupt = self.noise is not None and self.options.recorrupt > 0
+        if recorrupt and not (scoring and hidden is not None):
+            assert self.noise is not None
+            given, asked = recorrupted(
+                part.y,
+                self.noise,
+                self.on_device(generator),
+                alpha=self.options.recorrupt,
+                weight=recorded,
+            )
+        if hidden is None:
+            z = model(given, part.physics)
+            shown = replace(part, y=given)
+            return z, shown, self._misfit(z, replace(part, y=asked), recorded)
+        shown = replace(part, y=given * (1 - hidden), physics=hide(part.physics, hidden))
+        z = model(shown.y, shown.physics)
+        agreement = self._misfit(z, part, hidden)
+        if not scoring and (recorrupt or self.quiet):
+            weight = shown.physics.observed(part.y)
+            agreement = agreement + self._misfit(z, replace(part, y=asked), weight)
+        return z, shown, agreement
+
+    def _target(self, z: Tensor, shown: Part) -> Tensor | None:
+        """Return what stands for z where it is compared with."""
+        if self.options.gradient == "both":
+            return None
+        if self._teacher is None:
+            return z.detach()
+        with torch.no_grad():
+            return cast(Tensor, self._teacher.module(shown.y, shown.physics))
+
+    def _measure(self, physics: Physics, x: Tensor, generator: torch.Generator) -> Tensor:
+        clean = super()._measure(physics, x, generator)
+        if self.noise is None:
+            return clean
+        noisy = renoise(clean, self.noise, self.on_device(generator))
+        observed = physics.observed(clean)
+        return noisy if observed is None else noisy * observed
+
+    def on_device(self, generator: torch.Generator) -> torch.Generator:
+        """Return a generator on the device of the data, seeded by ``generator``."""
+        device = self.problem.y.device
+        if device.type == "cpu":
+            return generator
+        seed = int(torch.randint(2**62, (), generator=generator))
+        return torch.Generator(device=device).manual_seed(seed)
+
+    def state(self) -> dict[str, Any]:
+        """Return the state, with those of the balance and the teacher."""
+        state = super().state()
+        state["balance"] = self._balance.state()
+        if self._teacher is not None:
+            state["teacher"] = self._teacher.weights()
+        return state
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Put a state back."""
+        super().load_state(state)
+        self._balance.load_state(state["balance"])
+        if self._teacher is not None:
+            self._teacher.load(state["teacher"])
+
+    @staticmethod
+    def _siamese(options: SIAMOptions) -> bool:
+        return bool(options.null or options.mutual)
