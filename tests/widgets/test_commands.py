@@ -5,11 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from napari.utils.notifications import notification_manager
+from qtpy.QtWidgets import QApplication
 
 from gui_helpers import add_cells, make_job, settle, training
 from napari_selfsup_recon.widgets import commands
 from napari_selfsup_recon.widgets.bridge import add_layer, source_of
 from napari_selfsup_recon.widgets.compare_card import CompareCard
+from napari_selfsup_recon.widgets.comparison import current_comparison
+from napari_selfsup_recon.widgets.dock import ReconWidget
 from napari_selfsup_recon.widgets.session import Session
 
 pytestmark = [pytest.mark.gui, pytest.mark.usefixtures("_fakes")]
@@ -66,6 +69,34 @@ def test_the_card_follows_and_results_join_the_grid(current, cells, said, qtbot)
     current.layers.events.removed.connect(card.refresh)
     current.layers.remove(late)
     assert not card.grid.isChecked()
+
+
+def test_another_way_takes_the_place_of_the_first(current, cells, said):
+    result(current, cells, "SSI")
+    current.layers.selection.active = cells
+    commands.compare_layers()
+    commands.draw_curtain()
+    assert current_comparison(current).mode == "curtain"
+    assert not current.canvas.grid.enabled
+    commands.draw_curtain()
+    assert current_comparison(current) is None
+    assert not said
+
+
+def test_copy_as_python(make_napari_viewer, monkeypatch, said, qtbot):
+    viewer = make_napari_viewer()
+    monkeypatch.setattr(commands.napari, "current_viewer", lambda: viewer)
+    commands.copy_as_python()
+    assert "Open the dock" in said[-1]
+    add_cells(viewer)
+    dock = ReconWidget(viewer)
+    viewer.window.add_dock_widget(dock, name="dock")
+    told = []
+    dock.script.told.connect(told.append)
+    commands.copy_as_python()
+    qtbot.waitUntil(lambda: bool(told), timeout=20000)
+    assert "clipboard" in told[0]
+    assert "RunConfig" in QApplication.clipboard().text()
 
 
 def test_stop_and_keep(current, cells, said, qtbot):

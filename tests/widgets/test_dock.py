@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from napari.qt.threading import GeneratorWorker
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QCoreApplication, QEvent, Qt
 from qtpy.QtWidgets import (
     QAbstractButton,
     QAbstractSpinBox,
@@ -478,3 +478,25 @@ def test_a_layer_that_is_a_scan_opens_on_reconstruct(viewer, cells, open_dock):
     dock.data.sharpen.click()
     dock.refresh()
     assert dock.data.task == "deconvolve"  # a person has the last word
+
+
+def test_a_key_shows_the_source_as_long_as_it_is_held(viewer, cells, qtbot):
+    dock = set_up(ReconWidget(viewer))
+    dock.start()
+    qtbot.waitUntil(lambda: dock.session.state is State.DONE, timeout=10000)
+    (result,) = dock.session.job.layers
+    ((key, peek),) = viewer.keymap.items()
+    assert str(key) == "\\"
+    held = peek(viewer)
+    next(held)
+    assert cells.visible
+    assert not result.visible
+    assert list(held) == []
+    assert result.visible
+    settle(qtbot)
+    second = ReconWidget(viewer)  # does not take the key from the first
+    assert list(viewer.keymap.values()) == [peek]
+    for widget in (second, dock):
+        widget.deleteLater()
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    assert not viewer.keymap

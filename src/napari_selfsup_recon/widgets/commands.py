@@ -7,25 +7,50 @@ from napari.layers import Image
 from napari.utils.notifications import show_info
 
 from napari_selfsup_recon.core.errors import InputError
-from napari_selfsup_recon.widgets.comparison import Comparison, current_comparison, related
+from napari_selfsup_recon.widgets.bridge import unwrap
+from napari_selfsup_recon.widgets.comparison import current_comparison, related
+from napari_selfsup_recon.widgets.dock import ReconWidget
+from napari_selfsup_recon.widgets.mode_bar import MODES
 from napari_selfsup_recon.widgets.session import Session
 
 
 def compare_layers() -> None:
     """Show the selected images, or an image with its results, side by side; again: as before."""
+    _compare("grid")
+
+
+def draw_curtain() -> None:
+    """Show the selected images, or an image with its results, over each other; again: as before."""
+    _compare("curtain")
+
+
+def _compare(mode: str) -> None:
     viewer = napari.current_viewer()
     if viewer is None:
         return
     open_one = current_comparison(viewer)
     if open_one is not None:
         open_one.close()
-        return
+        if open_one.mode == mode:
+            return
     chosen = [x for x in viewer.layers if x in viewer.layers.selection and isinstance(x, Image)]
     layers = chosen if len(chosen) > 1 else related(viewer, viewer.layers.selection.active)
     try:
-        Comparison(viewer, layers)
+        MODES[mode](viewer, layers)
     except InputError as error:
         show_info(str(error))
+
+
+def copy_as_python() -> None:
+    """Put what is chosen in the dock on the clipboard as a script."""
+    viewer = napari.current_viewer()
+    docks = () if viewer is None else getattr(viewer.window, "dock_widgets", {}).values()
+    for widget in docks:
+        dock = unwrap(widget)
+        if isinstance(dock, ReconWidget):
+            dock.script.copy()
+            return
+    show_info("Open the dock 'Sharpen, denoise, reconstruct' first: its choices are copied.")
 
 
 def stop_and_keep() -> None:
