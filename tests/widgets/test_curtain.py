@@ -44,6 +44,7 @@ def state(viewer):
 
 def test_flat_curtain_shows_a_part_of_the_last_layer(viewer, pair):
     raw, result = pair
+    viewer.layers.selection = set(pair)
     before, data = state(viewer), result.data.copy()
     curtain = compare(viewer, pair, mode="curtain")
     assert isinstance(curtain, Curtain)
@@ -51,6 +52,7 @@ def test_flat_curtain_shows_a_part_of_the_last_layer(viewer, pair):
     assert raw.visible
     assert not result.visible
     assert np.shares_memory(part.data, result.data)
+    assert viewer.layers.selection == set(pair)
     # The line is in the middle of raw: pixel 10, which is pixel 5 of the result.
     assert part.data.shape == (4, 8, 10)
     np.testing.assert_allclose(part.extent.world[0], raw.data_to_world((0, 0, 10)))
@@ -65,6 +67,7 @@ def test_flat_curtain_shows_a_part_of_the_last_layer(viewer, pair):
     curtain.close()
     assert [name for name, *_ in state(viewer)] == [name for name, *_ in before]
     np.testing.assert_array_equal(result.data, data)
+    assert viewer.layers.selection == set(pair)
     assert raw.visible
     assert result.visible
 

@@ -92,10 +92,10 @@ class Curtain(Comparison):
         self._right.visible = not flat
         if flat:
             self._part = self._make_part()
+            selected = set(self._viewer.layers.selection)
             self._viewer.layers.append(self._part)
             link_layers([self._right, self._part], LINKED)
-            if self._left not in self._viewer.layers.selection:
-                self._viewer.layers.selection.active = self._left
+            self._viewer.layers.selection = selected  # what is added is selected otherwise
         self._draw()
 
     def _draw(self) -> None:
