@@ -28,16 +28,21 @@ class Frames:
     ----------
     physics
         The instrument.
+
+    Attributes
+    ----------
+    there
+        Whether there are such instruments.
     """
 
     def __init__(self, physics: Physics) -> None:
         whole = physics.inner if isinstance(physics, Partial) else physics
-        self._there = isinstance(whole, (Projector, Transmission))
+        self.there = isinstance(whole, (Projector, Transmission))
         self._kept: dict[int, Physics] = {}
 
     def draw(self, physics: Physics, generator: torch.Generator) -> Physics:
         """Return the instrument in one of the frames."""
-        if not self._there:
+        if not self.there:
             return physics
         number = int(torch.randint(_COUNT, (), generator=generator))
         if isinstance(physics, Partial):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from napari_selfsup_recon.losses.consistency import consistency
+from napari_selfsup_recon.losses.consistency import consistency, weighted_mean
 from napari_selfsup_recon.losses.equivariance import equivariance
 from napari_selfsup_recon.methods._recon._frames import Frames
 from napari_selfsup_recon.methods._recon._network import Reconstructor
@@ -20,12 +21,39 @@ from napari_selfsup_recon.physics.base import Physics
 from napari_selfsup_recon.transforms.base import Transform
 
 
+def _same(x: Tensor) -> Tensor:
+    return x
+
+
+@dataclass(frozen=True)
+class Move:
+    """An object or an instrument that was moved.
+
+    Attributes
+    ----------
+    physics
+        The instrument.
+    forth, back
+        Of images ``(batch, channel, *image_shape)``.
+    valid
+        1 where a moved image holds what came from inside; None: everywhere.
+    """
+
+    physics: Physics
+    forth: Callable[[Tensor], Tensor] = _same
+    back: Callable[[Tensor], Tensor] = _same
+    valid: Tensor | None = None
+
+
 class EITrainee(ReconstructionTrainee):
     r"""Measurement consistency and equivariance.
 
-    .. math:: \|A f(y) - y\|^2 + \alpha \|f(A T f(y)) - T f(y)\|^2
+    .. math:: \|A f(y) - y\|^2 + \alpha \|f(A T x) - T x\|^2 + \beta \|A T^{-1} f(A T x) - y\|^2,
+              \qquad x = f(y)
 
-    with both means in units of the image.
+    with all means in units of the image. The last term is ours: what is reconstructed from a
+    made-up measurement must explain the real one. Of a scan it is the instrument that is turned and
+    not the object, so that nothing is interpolated.
     """
 
     options: EIOptions
@@ -42,6 +70,7 @@ class EITrainee(ReconstructionTrainee):
         """Return the loss of some measurements; the score asks for no made-up ones."""
         if not scoring and self.options.frames:
             part = replace(part, physics=self.frames.draw(part.physics, generator))
+        hidden: Tensor | None = None
         if not self.options.split:
             x = model(part.y, part.physics)
             agreement = self._agreement(model, part, x, part.physics, generator)
@@ -54,12 +83,46 @@ class EITrainee(ReconstructionTrainee):
                 return agreement
             if self.quiet:  # noise of what the network saw must not be asked for
                 agreement = agreement + self._agreement(model, shown, x, part.physics, generator)
-        if not self.options.alpha:
-            return agreement
-        if self.options.split and self.options.stop_gradient == "both":
-            with torch.no_grad():  # a better image to move: nothing is hidden from it
-                x = model(part.y, part.physics)
+        if self.options.stop_gradient == "both":
+            return agreement + self._made_up(model, part, x, hidden, generator)
         return agreement + self._equivariance(model, x, part.physics, generator)
+
+    def _made_up(
+        self,
+        model: Reconstructor,
+        part: Part,
+        x: Tensor,
+        hidden: Tensor | None,
+        generator: torch.Generator,
+    ) -> Tensor:
+        """Return the second and third term; ``x`` was made without what is ``hidden``."""
+        options = self.options
+        if not options.alpha and not options.beta:
+            return x.new_zeros(())
+        asked = part.physics.observed(part.y)
+        if self.quiet and hidden is not None:
+            with torch.no_grad():  # a better image: nothing is hidden from it
+                x = model(part.y, part.physics)
+        elif hidden is not None:
+            asked = hidden  # the image knows the noise of what was shown
+        x = x.detach()
+        move = self._move(part.physics, x, generator)
+        moved = move.forth(x)
+        again = model(self._measure(move.physics, moved, generator), move.physics)
+        change = again - moved
+        loss = options.alpha * weighted_mean(change.square(), move.valid)
+        if options.beta:
+            # As a change of x: what moved out of the image, and what interpolation lost, is kept.
+            inside = change if move.valid is None else change * move.valid
+            loss = loss + options.beta * self._misfit(x + move.back(inside), part, asked)
+        return loss
+
+    def _move(self, physics: Physics, x: Tensor, generator: torch.Generator) -> Move:
+        """Draw another place of the object, or of the scan where that is the same."""
+        if self.options.transform in ("auto", "rotate") and self.frames.there:
+            return Move(self.frames.draw(physics, generator))
+        action = self.transform.draw(x.shape[2:], generator)
+        return Move(physics, action, action.inverse(), action.valid(x.shape[2:], like=x))
 
     def _agreement(
         self,
@@ -88,7 +151,9 @@ class EITrainee(ReconstructionTrainee):
     def _equivariance(
         self, model: Reconstructor, x: Tensor, physics: Physics, generator: torch.Generator
     ) -> Tensor:
-        """Return the second term, with its weight."""
+        """Return the second term, with its weight, through which gradients pass."""
+        if not self.options.alpha:
+            return x.new_zeros(())
         shape = x.shape[2:]
         action = self.transform.draw(shape, generator)
         found = equivariance(

@@ -19,13 +19,23 @@ class EIOptions(NetworkOptions):
         "chooses by the instrument.",
     )
     alpha: float = option(
-        0.3,
+        0.5,
         ge=0,
         le=1e6,
         title="Equivariance",
         advanced=True,
         description="Weight of the equivariance against the agreement with the measurement; both "
         "are in units of the image, whatever the units of the data. 0 leaves it out.",
+    )
+    beta: float = option(
+        1.0,
+        ge=0,
+        le=1e6,
+        title="Return to the data",
+        advanced=True,
+        description="Weight of the real measurement in what is made up: the image that is "
+        "reconstructed of a moved object must explain what was measured. 0: as published. Needs "
+        "stop gradient: both.",
     )
     split: float = option(
         0.125,
