@@ -101,8 +101,31 @@ class Supervised(ISCL):
         return trainee
 
 
-def trained(make: Callable[[int], LearnedMethod], y: Array, clean: Array | None, minutes: float):
-    """Train for about so many minutes of CPU time; returns the method and how it went."""
+def trained(
+    make: Callable[[int], LearnedMethod],
+    y: Array,
+    clean: Array | None,
+    minutes: float,
+    steps: int | None = None,
+):
+    """Train for so many steps, or minutes of CPU time; returns the method and how it went."""
+    steps = steps or affordable(make, y, clean, minutes)
+    method = make(steps)
+    start = time.process_time()
+    restarts = 0
+    for event in watched(method.train(y, clean=clean)):
+        restarts += isinstance(event, Notice) and event.level == "warning"
+    spent = time.process_time() - start
+    told = f"{steps} steps, kept {method.best_step}, {restarts} warnings, {spent / 60:.1f} min CPU"
+    if scores := getattr(method, "scores", None):
+        told += ", " + " ".join(f"{k} {v:.3g}" for k, v in scores.items())
+    return method, told
+
+
+def affordable(
+    make: Callable[[int], LearnedMethod], y: Array, clean: Array | None, minutes: float
+) -> int:
+    """Return how many steps fit into so many minutes of CPU time."""
     began = None
     probe = make(10_000).train(y, clean=clean)
     for event in probe:
@@ -112,17 +135,7 @@ def trained(make: Callable[[int], LearnedMethod], y: Array, clean: Array | None,
                 break
     seconds = (time.process_time() - began) / PROBE
     probe.close()
-    steps = max(20, int(60 * minutes / seconds))
-    method = make(steps)
-    start = time.process_time()
-    restarts = 0
-    for event in watched(method.train(y, clean=clean)):
-        restarts += isinstance(event, Notice) and event.level == "warning"
-    told = f"{steps} steps of {seconds:.3f} s, kept {method.best_step}, {restarts} warnings, "
-    told += f"{(time.process_time() - start) / 60:.1f} min CPU"
-    if scores := getattr(method, "scores", None):
-        told += ", " + " ".join(f"{k} {v:.3g}" for k, v in scores.items())
-    return method, told
+    return max(20, int(60 * minutes / seconds))
 
 
 def watched(events: Iterator[Event]) -> Iterator[Event]:
@@ -178,8 +191,6 @@ def result(row: str, data: dict[str, Array], arguments: argparse.Namespace, seed
         )
         return method.reconstruct(y), told
     more |= {"players": arguments.players} if row == "iscl" else {"warm_up": 1.0}
-    if arguments.steps:
-        more["steps"] = arguments.steps
     for pair in arguments.set_option if row == "iscl" else ():
         name, _, value = pair.partition("=")
         more[name] = json.loads(value)
@@ -192,7 +203,7 @@ def result(row: str, data: dict[str, Array], arguments: argparse.Namespace, seed
             method.truth = data["truth"]
         return method
 
-    method, told = trained(make, noisy, data["clean"], arguments.minutes)
+    method, told = trained(make, noisy, data["clean"], arguments.minutes, arguments.steps)
     method.physics = Identity(y.shape)
     return method.reconstruct(y), told
 
@@ -204,7 +215,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", choices=ROWS, default=ROWS)
     parser.add_argument("--seeds", nargs="*", type=int, default=[0])
     parser.add_argument("--minutes", type=float, default=15.0, help="of training, CPU time")
-    parser.add_argument("--steps", type=int, help="of ISCL, instead of minutes")
+    parser.add_argument("--steps", type=int, help="of ISCL and supervised, instead of minutes")
     parser.add_argument("--split", choices=tuple(RANGES), default="validation")
     parser.add_argument("--players", choices=("repaired", "published"), default="repaired")
     parser.add_argument("--set-option", nargs="*", default=[], metavar="NAME=VALUE")

@@ -139,6 +139,11 @@ class ISCL(LearnedMethod):
         ours, theirs, warning = match(examples, noisy, self.options.match)
         if warning:
             yield Notice(warning, "warning")
+        if self.options.persuasion and self.options.warm_up == 1 and not self._published:
+            yield Notice(
+                "The critics act after the warm-up, which never ends: set it below 1.",
+                "warning",
+            )
         side = SIDE if self._published else self.options.crop
         seed = self.options.seed
         scaled = [

@@ -74,13 +74,14 @@ class ISCLOptions(TrainingOptions):
         description="Channels of the finest level of the network; wider is slower and finer.",
     )
     warm_up: float = option(
-        0.5,
+        1.0,
         ge=0,
         le=1,
         title="Warm-up",
         advanced=True,
-        description="Share of the steps with noise made by the model alone; then noise taken from "
-        "the noisy images is put on clean ones, too. 1 does without it.",
+        description="Share of the steps with noise made by the model alone; after it, noise taken "
+        "from the noisy images is put on clean ones, too. 1 does without that; 0.5 may help where "
+        "the noise is of rare, strong events.",
     )
     persuasion: float = option(
         0.0,
