@@ -14,6 +14,8 @@ from napari_selfsup_recon.core.errors import (
     OutOfMemoryError,
     UnstableTrainingError,
 )
+from napari_selfsup_recon.core.events import Stage, Step
+from napari_selfsup_recon.widgets.driver import Progress
 from napari_selfsup_recon.widgets.states import State
 
 pytestmark = [pytest.mark.gui, pytest.mark.usefixtures("_fakes")]
@@ -198,3 +200,38 @@ def test_channels_run_one_by_one(viewer, qtbot):
     assert job.facts.parts == 2
     assert job.facts.fraction == pytest.approx(1, abs=0.5)
     settle(qtbot)
+
+
+def test_drawing_the_bar_does_not_nest(viewer, cells):
+    """Its setters let napari handle the events that wait; those must not draw it again."""
+    job = make_job(viewer, cells)
+    waiting = [Step(n, 500) for n in range(2, 400)]
+    depths = [0]
+
+    class Bar:
+        total = 0
+        n = 0
+
+        def update(self, steps):
+            self.n += steps
+            depths.append(depths[-1] + 1)
+            if waiting:
+                job._on_event(Progress((waiting.pop(0),)))
+            depths.pop()
+            assert depths[-1] == 0
+
+        def reset(self, total):
+            self.total = total
+
+        def set_description(self, text):
+            self.text = text
+
+    job._bar = Bar()
+    job._on_event(Stage("Learning", 500))
+    for number in range(2):
+        job._on_event(Progress((Step(number + 1, 500),)))
+    while waiting:
+        job._on_event(Progress((waiting.pop(0),)))
+    assert job.facts.step == 399
+    assert job._bar.n >= 398
+    assert job._bar.text == "cells: Learning"

@@ -109,6 +109,8 @@ class Job:
         self._live = LiveLayer(self._viewer, source, control)
         self._events = drive(make_plan, run, self._valve)
         self._bar: Any = None
+        self._drawing = False
+        self._drawn: tuple[int, str] | None = None
         task = _Task(_pump, self._events)
         task.title = f"{'preview' if preview else 'reconstruction'} of {source.name!r}"
         self._worker: Any = create_worker(task, _start_thread=False, _ignore_errors=True)
@@ -202,8 +204,7 @@ class Job:
             self._show_bar()
         elif isinstance(event, Stage):
             self.facts.begin(event)
-            self._bar.reset(total=event.total or 0)
-            self._bar.set_description(f"{self.source.name}: {event.name}")
+            self._show_bar()
         elif isinstance(event, Notice):
             self.facts.notices.append(event)
         elif isinstance(event, Planned):
@@ -227,9 +228,24 @@ class Job:
             self._live = LiveLayer(self._viewer, self._place, self._valve.control)
 
     def _show_bar(self) -> None:
-        if self._bar.total != self.facts.total:
-            self._bar.total = self.facts.total
-        self._bar.update(self.facts.step - self._bar.n)
+        """Bring the bar of napari up to date, unless that is under way.
+
+        Drawing it, napari handles whatever waits, more of our events among it. Were the bar drawn
+        for each of these, too, a slow window would go deeper with every one of them.
+        """
+        if self._drawing:
+            return
+        self._drawing = True
+        try:
+            if self._drawn != (self.facts.part, self.facts.stage):
+                self._drawn = (self.facts.part, self.facts.stage)
+                self._bar.reset(total=self.facts.total)
+                self._bar.set_description(f"{self.source.name}: {self.facts.stage}")
+            if self._bar.total != self.facts.total:
+                self._bar.total = self.facts.total
+            self._bar.update(self.facts.step - self._bar.n)
+        finally:
+            self._drawing = False
 
     def _guarded(self, show: Callable[[Any], None], event: Event) -> None:
         """Show something; if the window is gone, end the work instead."""
