@@ -114,6 +114,8 @@ def main() -> None:
     if trial.noise is None and not arguments.only:
         # Without noise they are the plain method.
         names = [name for name in names if name not in ("rei", "no R2R", "nothing hidden")]
+    if "blocks" in chosen and not arguments.only:
+        names = [name for name in names if name not in ("ei", "rei")]  # theirs is another network
     groups = getattr(trial, arguments.split)
     count = sum(len(images) for _, images in groups)
     print(f"torch {torch.__version__}, {arguments.threads} threads, options {json.dumps(chosen)}")
