@@ -30,7 +30,7 @@ import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter
 from skimage.io import imread
-from skimage.restoration import denoise_nl_means, denoise_tv_chambolle, estimate_sigma
+from skimage.restoration import denoise_nl_means, denoise_tv_chambolle
 
 from napari_selfsup_recon import ISCL, SSI, Identity, ISCLOptions, SSIOptions
 from napari_selfsup_recon.core.events import Event, Notice, Step
@@ -156,10 +156,8 @@ def filtered(row: str, noisy: Array, truth: Array, y: Array) -> tuple[Array, str
             (2, 4, 8, 12, 20, 30, 50),
         ),
         "nlm": (
-            lambda x, p: denoise_nl_means(
-                x, h=p * estimate_sigma(x), fast_mode=True, patch_size=5, patch_distance=7
-            ),
-            (0.6, 1, 1.5, 2.2, 3.3, 5),
+            lambda x, p: denoise_nl_means(x, h=p, fast_mode=True, patch_size=5, patch_distance=7),
+            (5, 10, 15, 22, 33, 50),
         ),
     }
     function, grid = functions[row]

@@ -31,9 +31,16 @@ def match(clean: Tensor, noisy: Tensor, mode: str) -> tuple[Scaling, Scaling, st
     Raises
     ------
     InputError
-        With ``"auto"``, if the grey values are so different that they must be of another kind.
+        If one domain is constant; with ``"auto"``, if the grey values are so different that they
+        must be of another kind.
     """
     middle, contrast = float(sample(clean.flatten()).mean()), float(sample(clean.flatten()).std())
+    for name, domain in (("clean", clean), ("noisy", noisy)):
+        if float(domain.min()) == float(domain.max()):
+            raise InputError(
+                f"All {name} images are constant.",
+                hint=f"Choose {name} images that show something.",
+            )
     ours = Scaling(middle, middle + contrast)
     if mode == "off":
         return ours, ours, ""

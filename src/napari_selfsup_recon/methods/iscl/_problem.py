@@ -19,8 +19,6 @@ HELD_OUT = 0.1
 _SCORED = 12
 #: Side of the windows from which the noise is learned, and how many.
 FIELD, _WINDOWS = 128, 160
-# Share of the variance of the clean images below which there is no noise to speak of.
-_QUIET = 1e-4
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +71,7 @@ def make_problem(
     Raises
     ------
     InputError
-        If there are fewer crops than a batch takes, or no noise.
+        If there are fewer crops than a batch takes.
     """
     for name, domain in (("clean", clean), ("noisy", noisy)):
         if len(domain) < batch:
@@ -96,14 +94,7 @@ def make_problem(
             made = spoiler(stacks.cpu(), random).to(stacks)
         pairs.append(Pairs(made, stacks[:, reach : reach + 1]))
         yield
-    problem = Problem(clean, noisy, model, misfit, reach, *pairs)
-    same = float((problem.choose.noisy - problem.choose.clean).square().mean())
-    if same < _QUIET:
-        raise InputError(
-            "The noisy images show no more noise than the clean ones.",
-            hint="Check which images are the clean ones; there may be nothing to remove.",
-        )
-    return problem
+    return Problem(clean, noisy, model, misfit, reach, *pairs)
 
 
 def field_size(clean: Domain, noisy: Domain) -> int:
