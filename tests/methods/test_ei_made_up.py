@@ -74,7 +74,7 @@ def draw() -> torch.Generator:
 def test_a_perfect_network_has_nothing_to_learn_from_what_is_made_up(noisy: bool) -> None:
     x = images()
     physics = Inpainting(np.ones((SIDE, SIDE)))
-    trainee = prepared(physics, x, noisy=noisy, transform="shift")
+    trainee = prepared(physics, x, noisy=noisy, transform="shift", beta=1.0)
     model: Any = Reads(trainee.problem.units.image)
     part = Part(x[:2], physics)
     hidden = torch.zeros(1, 1, SIDE, SIDE)
@@ -106,7 +106,7 @@ def test_where_there_is_noise_only_hidden_values_are_asked_for() -> None:
     """The image was made of the values that were shown, with their noise."""
     x = images()
     physics = Inpainting(np.ones((SIDE, SIDE)))
-    trainee = prepared(physics, x, noisy=True, transform="shift", alpha=0.0)
+    trainee = prepared(physics, x, noisy=True, transform="shift", alpha=0.0, beta=1.0)
     model: Any = Reads(trainee.problem.units.image, 0.8)
     hidden = torch.zeros(1, 1, SIDE, SIDE)
     hidden[..., ::4] = 1

@@ -37,6 +37,7 @@ class Frames:
 
     def __init__(self, physics: Physics) -> None:
         whole = physics.inner if isinstance(physics, Partial) else physics
+        self._whole = whole
         self.there = isinstance(whole, (Projector, Transmission))
         self._kept: dict[int, Physics] = {}
 
@@ -46,13 +47,13 @@ class Frames:
             return physics
         number = int(torch.randint(_COUNT, (), generator=generator))
         if isinstance(physics, Partial):
-            return Partial(self._frame(physics.inner, number), physics.keep)
-        return self._frame(physics, number)
+            return Partial(self._frame(number), physics.keep)
+        return self._frame(number)
 
-    def _frame(self, physics: Physics, number: int) -> Physics:
+    def _frame(self, number: int) -> Physics:
         if number and number not in self._kept:
-            self._kept[number] = turned(physics, 2 * pi * ((number * _GOLDEN) % 1))
-        return self._kept[number] if number else physics
+            self._kept[number] = turned(self._whole, 2 * pi * ((number * _GOLDEN) % 1))
+        return self._kept[number] if number else self._whole
 
 
 def turned(physics: Physics, angle: float) -> Physics:

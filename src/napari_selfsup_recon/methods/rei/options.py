@@ -11,6 +11,33 @@ from napari_selfsup_recon.methods.ei.options import EIOptions
 class REIOptions(EIOptions):
     """How REI learns. The defaults serve most instruments."""
 
+    alpha: float = option(
+        0.3,
+        ge=0,
+        le=1e6,
+        title="Equivariance",
+        advanced=True,
+        description="Weight of the equivariance against the agreement with the measurement; both "
+        "are in units of the image, whatever the units of the data. 0 leaves it out.",
+    )
+    beta: float = option(
+        0.0,
+        ge=0,
+        le=1e6,
+        title="Return to the data",
+        advanced=True,
+        description="Weight of the real measurement in what is made up, as in EI. Made-up "
+        "measurements are noisier than real ones, so that it helped masks and harmed scans.",
+    )
+    split: float = option(
+        0.25,
+        ge=0,
+        le=0.8,
+        title="Split",
+        advanced=True,
+        description="Share of the projections (or samples) that is hidden from the network at each "
+        "step and asked for: their noise cannot be predicted. 0 hides nothing, as published.",
+    )
     gradient: Literal["straight", "none", "normal"] = option(
         "straight",
         title="Gradient of photons",
