@@ -162,3 +162,13 @@ def test_the_start_is_for_supervised_learning_too() -> None:
     method = Supervised(physics, SupervisedOptions(steps=2, width=4, device="cpu"))
     method.fit(y, clean=truth[:, 0].numpy(), progress=False)
     assert method.state()[0]["units"]["variation"] > 0
+
+
+def test_few_images_with_a_mask_each_hold_entries_out() -> None:
+    truth = discs(3)
+    masks = torch.rand(3, 1, SIDE, SIDE, generator=torch.Generator().manual_seed(0)) < 0.7
+    physics = Inpainting(masks.numpy())
+    y = physics.A(truth)[:, 0].numpy()
+    method = EI(physics, EIOptions(steps=2, width=2, device="cpu")).fit(y, progress=False)
+    assert method.reconstruct(y).shape == y.shape
+    assert 0 < method.scores["chosen"] < method.scores["constant"]

@@ -245,7 +245,8 @@ def draw_entries(physics: Physics, like: Tensor, share: float, seed: int) -> tup
         role[draw < share / 2] = 2
     roles = torch.from_numpy(role).to(like.device)[None, None]
     chooses, reports = ((roles == n).to(like.dtype) for n in (1, 2))
-    observed = physics.observed(like)
+    # Where each image has a mask of its own its other entries are zero, and predicted to be zero.
+    observed = physics.observed(like) if physics.items is None else None
     if observed is not None:
         chooses, reports = chooses * observed, reports * observed
     return chooses, reports
