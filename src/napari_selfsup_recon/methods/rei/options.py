@@ -12,7 +12,7 @@ class REIOptions(EIOptions):
     """How REI learns. The defaults serve most instruments."""
 
     alpha: float = option(
-        0.3,
+        0.1,
         ge=0,
         le=1e6,
         title="Equivariance",
@@ -28,15 +28,6 @@ class REIOptions(EIOptions):
         advanced=True,
         description="Weight of the real measurement in what is made up, as in EI. Made-up "
         "measurements are noisier than real ones, so that it helped masks and harmed scans.",
-    )
-    split: float = option(
-        0.25,
-        ge=0,
-        le=0.8,
-        title="Split",
-        advanced=True,
-        description="Share of the projections (or samples) that is hidden from the network at each "
-        "step and asked for: their noise cannot be predicted. 0 hides nothing, as published.",
     )
     gradient: Literal["straight", "none", "normal"] = option(
         "straight",
