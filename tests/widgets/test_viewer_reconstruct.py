@@ -10,7 +10,9 @@ import pytest
 import recon_fakes
 from gui_helpers import settle
 from napari_selfsup_recon.core.errors import InputError
+from napari_selfsup_recon.core.measurement import Measurement
 from napari_selfsup_recon.viewer import Job, reconstruct
+from napari_selfsup_recon.widgets.bridge import add_layer, source_of
 from napari_selfsup_recon.widgets.recon_source import good_limits
 from napari_selfsup_recon.widgets.states import State
 
@@ -144,3 +146,27 @@ def test_a_dark_preview_does_not_decide_how_results_are_shown(viewer):
     assert tuple(result.contrast_limits) == good_limits(result.data)
     Job._same_contrast(run, live, live.data, final=False)
     assert live.contrast_limits == result.contrast_limits
+
+
+def test_what_belongs_to_a_denoised_crop_lies_on_it(viewer):
+    noisy = viewer.add_image(np.zeros((8, 9)), name="turned", rotate=30, translate=(3, 4))
+    source = source_of(noisy)
+    values = np.random.default_rng(0).normal(size=(4, 5)).astype(np.float32)
+    made = Measurement(values, source.measurement.axes, name="residual")
+    run = SimpleNamespace(
+        plan=SimpleNamespace(problem=None), source=source, _place=source, _offset=lambda: (2, 3)
+    )
+    placed = Job._add_companion(run, viewer, made, values.shape)
+    result = add_layer(viewer, source, values, "result", offset=(2, 3))
+    corner = (1.5, 2.5)
+    np.testing.assert_allclose(placed.data_to_world(corner), result.data_to_world(corner))
+    assert tuple(placed.contrast_limits) == pytest.approx(good_limits(values))
+    assert not placed.visible
+
+
+def test_the_image_of_a_sinogram_comes_into_view(viewer, scan, qtbot):
+    camera = getattr(viewer, "scene", viewer).camera
+    camera.zoom = 1e-3
+    reconstruct(viewer, scan, **FAKE | {"baseline": None})
+    assert camera.zoom > 1e-2
+    settle(qtbot)

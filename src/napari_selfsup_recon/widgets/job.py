@@ -19,6 +19,7 @@ from qtpy.QtWidgets import QApplication
 
 from napari_selfsup_recon.core.errors import ReconError
 from napari_selfsup_recon.core.events import Done, Event, Notice, Preview, Stage
+from napari_selfsup_recon.core.measurement import Measurement
 from napari_selfsup_recon.runs.control import Control
 from napari_selfsup_recon.runs.execute import execute
 from napari_selfsup_recon.runs.failures import as_recon_error
@@ -299,13 +300,33 @@ class Job:
         )
         if self.plan is not None and self.plan.problem is not None:
             self._same_contrast(layer, event.measurement.data, final=True)
+            if not self.layers:  # an image lies elsewhere than its sinogram
+                viewer.reset_view()
         self.layers.append(layer)
         if self.plan is not None:
             reblur.remember(layer, self.plan)
         for name, companion in event.companions.items():
-            place = result_source(self.source, companion, viewer)
-            made = add_layer(viewer, place, companion.data, companion.name, visible=False)
+            made = self._add_companion(viewer, companion, event.measurement.data.shape)
             companions.remember(layer, name, made)
+
+    def _add_companion(self, viewer: Any, companion: Measurement, result: tuple[int, ...]) -> Image:
+        """Add what belongs to a result, where it lies and with a contrast of its own."""
+        assert self.plan is not None
+        if self.plan.problem is not None or companion.data.shape != result:
+            place = result_source(self.source, companion, viewer)
+            return add_layer(viewer, place, companion.data, companion.name, visible=False)
+        made = add_layer(
+            viewer,
+            self._place,
+            companion.data,
+            companion.name,
+            offset=self._offset(),
+            visible=False,
+        )
+        limits = good_limits(companion.data)
+        made.contrast_limits_range = _wide_enough(made.contrast_limits_range, limits)
+        made.contrast_limits = limits
+        return made
 
     def _same_contrast(self, layer: Image | None, values: Any, *, final: bool) -> None:
         """Show all results of the run alike: with the contrast that suits the first.
