@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -19,7 +19,7 @@ from napari_selfsup_recon.methods._recon._partial import (
     noise_level,
 )
 from napari_selfsup_recon.methods._recon._units import LEAST_TRUST, Units
-from napari_selfsup_recon.methods._recon._variation import with_variation
+from napari_selfsup_recon.methods._recon._variation import find_variation
 from napari_selfsup_recon.physics.base import Physics
 from napari_selfsup_recon.physics.noise import Noise
 from napari_selfsup_recon.training.scaling import quantile, sample
@@ -123,9 +123,8 @@ class Problem:
         if smooth:
             # What is held out has no say in it.
             part = self.part(self.train)
-            self.units = with_variation(
-                part.physics, part.y, self.units, positive=positive, seed=seed
-            )
+            weight = find_variation(part.physics, part.y, self.units, positive=positive, seed=seed)
+            self.units = replace(self.units, variation=weight)
         if clean is not None:
             self.clean = clean / self.units.image
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -86,10 +85,3 @@ def outskirts(shape: Sequence[int]) -> Tensor:
         line = (torch.arange(n) - n // 2) / max(1, n // 2)
         radius += line.square().reshape([-1 if a == axis else 1 for a in range(len(shape))])
     return (radius > _CENTRE**2).float()
-
-
-def with_variation(
-    physics: Physics, y: Tensor, units: Units, *, positive: bool, seed: int
-) -> Units:
-    """Return the units with the weight of :func:`find_variation`."""
-    return replace(units, variation=find_variation(physics, y, units, positive=positive, seed=seed))

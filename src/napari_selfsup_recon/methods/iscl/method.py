@@ -236,13 +236,12 @@ class ISCL(LearnedMethod):
                 f"not {tuple(noisy.shape[2:])}.",
                 hint="Build the physics for this shape.",
             )
-        if clean is None or not np.size(clean if not isinstance(clean, Tensor) else clean.numpy()):
+        if clean is None or 0 in np.shape(clean):
             raise InputError(
                 "ISCL needs clean examples: images of the same kind with little noise.",
                 hint="Give clean=: another image or stack, or the clean slices of this one.",
             )
-        ndim = np.ndim(clean) if not isinstance(clean, Tensor) else clean.ndim
-        examples = as_tensor(clean, 3 if ndim > 2 and self._ndim == 3 else 2)
+        examples = as_tensor(clean, 3 if np.ndim(clean) > 2 and self._ndim == 3 else 2)
         one = noisy[:, 0] if self._ndim == 3 else noisy
         return one, examples[:, 0] if examples.ndim == 5 else examples
 
