@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 
 from napari_selfsup_recon.methods._recon._scaled import Scaled
-
-Map = Callable[[Tensor], Tensor]
+from napari_selfsup_recon.physics._normal_equations import conjugate_gradients
 
 #: Rounds of the iteration, and steps of conjugate gradients in each.
 ROUNDS, STEPS = 24, 8
@@ -64,7 +61,8 @@ def smooth_start(system: Scaled, weight: float, *, positive: bool, rounds: int =
             return own + limits * image if limits else own
 
         right = seen + penalty * transposed_differences(split - dual)
-        x = conjugate_gradients(normal, right + of_limits * (limited - pull), x, STEPS)
+        residual = right + of_limits * (limited - pull) - normal(x)
+        x = x + conjugate_gradients(normal, residual, shift=0.0, tolerance=0.0, iterations=STEPS)
         point = differences(x) + dual
         length = point.square().sum((0, 2), keepdim=True).sqrt().clamp_min(_TINY)
         split = point * (1 - _SHRUNK / length).clamp_min(0)
@@ -73,21 +71,6 @@ def smooth_start(system: Scaled, weight: float, *, positive: bool, rounds: int =
             limited = (x + pull).clamp_min(0)
             pull = pull + x - limited
     return limited if positive else x
-
-
-def conjugate_gradients(normal: Map, right: Tensor, x: Tensor, steps: int) -> Tensor:
-    """Return an image nearer to the solution of ``normal(x) = right``, each of the batch alone."""
-    residual = right - normal(x)
-    direction, power = residual, _power(residual)
-    for _ in range(steps):
-        turned = normal(direction)
-        curve = (direction * turned).flatten(1).sum(1).reshape(power.shape)
-        length = power / curve.clamp_min(torch.finfo(x.dtype).tiny)
-        x = x + length * direction
-        residual = residual - length * turned
-        before, power = power, _power(residual)
-        direction = residual + power / before.clamp_min(torch.finfo(x.dtype).tiny) * direction
-    return x
 
 
 def differences(x: Tensor) -> Tensor:
@@ -110,7 +93,3 @@ def transposed_differences(p: Tensor) -> Tensor:
         total.narrow(axis, 1, n - 1).add_(own)
         total.narrow(axis, 0, n - 1).sub_(own)
     return total
-
-
-def _power(x: Tensor) -> Tensor:
-    return x.square().flatten(1).sum(1).reshape(-1, *[1] * (x.ndim - 1))
