@@ -89,6 +89,21 @@ def test_the_fit_finds_how_strong_the_noise_is_and_of_what_kind(
     assert misfit < 0.5
 
 
+def test_the_fit_finds_the_grey_value_without_signal() -> None:
+    """Where gain does nothing; the clean images need not show it."""
+    from scipy.ndimage import gaussian_filter
+
+    random = np.random.default_rng(0)
+    rough = gaussian_filter(random.standard_normal((96, 64, 64)), (0, 3, 3), mode="wrap")
+    scenes = np.tanh(2 * rough / rough.std())
+    clean, other = scenes[:48], scenes[48:]
+    white = np.fft.fft2(random.standard_normal((2, *other.shape)))
+    powers = (np.log(v) * np.ones(BANDS) for v in (1e-3, 0.04))
+    true = NoiseModel(-2.2, *powers, np.ones((64, 64)))
+    found, _ = exhaust(fit_noise(clean, true.apply(other, white), 0))
+    assert found.floor == pytest.approx(true.floor, abs=0.4)
+
+
 def test_direction_of_the_noise_is_seen() -> None:
     streaks = np.ones((64, 64))
     streaks[:, 1:] = 0.01

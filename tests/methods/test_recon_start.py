@@ -17,7 +17,7 @@ from napari_selfsup_recon.methods._recon._start import (
     smooth_start,
     transposed_differences,
 )
-from napari_selfsup_recon.methods._recon._variation import outskirts
+from napari_selfsup_recon.methods._recon._variation import between, outskirts
 from napari_selfsup_recon.physics.base import Physics
 from napari_selfsup_recon.physics.inpainting import Inpainting
 from napari_selfsup_recon.physics.mri import MRI
@@ -112,6 +112,13 @@ def test_noise_asks_for_less_variation() -> None:
     quiet = problem(physics, y, positive=True).units.variation
     loud = problem(physics, y + 0.5 * noise, positive=True).units.variation
     assert loud >= 9 * quiet > 0
+
+
+def test_the_weight_is_found_between_the_points_of_its_grid() -> None:
+    scores = {n: float(np.exp((n - 0.3) ** 2)) for n in (-1, 0, 1)}
+    assert between(scores, 0) == pytest.approx(0.3)
+    assert between(scores, 1) == 0  # nothing was tried beyond it
+    assert between(dict.fromkeys((-1, 0, 1), 2.0), 0) == 0
 
 
 def test_channels_share_their_edges_and_k_space_is_judged_off_its_centre() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import log
 
 import torch
 from torch import Tensor
@@ -21,6 +22,7 @@ _SMALLEST, _LARGEST = 1e-6, 1.0
 _SHARE = 0.1
 _SLICES = 4
 _CENTRE = 0.2
+_TINY = 1e-30
 
 
 @torch.no_grad()
@@ -29,7 +31,7 @@ def find_variation(
 ) -> float:
     """Return the weight of total variation that predicts left-out values best.
 
-    Found within a factor of three, by some slices; the network does the rest.
+    Found by some slices, on a grid of factors of three and a parabola through its best points.
 
     Parameters
     ----------
@@ -62,17 +64,26 @@ def find_variation(
         expected = own.A(smooth_start(shown, weight, positive=positive) * units.image)
         return float(consistency(expected, some, weight=hidden))
 
-    weight, lowest = _FIRST, missed(_FIRST)
-    for ratio in (_FACTOR, 1 / _FACTOR):
-        moved = False
-        while _SMALLEST < weight * ratio < _LARGEST:
-            now = missed(weight * ratio)
-            if not now < lowest:
+    found = {0: missed(_FIRST)}
+    for way in (1, -1):
+        place = best = min(found, key=found.__getitem__)
+        while place + way not in found and _SMALLEST < _FIRST * _FACTOR ** (place + way) < _LARGEST:
+            place += way
+            found[place] = missed(_FIRST * _FACTOR**place)
+            if not found[place] < found[best]:
                 break
-            weight, lowest, moved = weight * ratio, now, True
-        if moved:
-            break
-    return weight
+            best = place
+    best = min(found, key=found.__getitem__)
+    return float(_FIRST * _FACTOR ** (best + between(found, best)))
+
+
+def between(found: dict[int, float], best: int) -> float:
+    """Return how far beside ``best`` the parabola through the logarithms is lowest."""
+    if best - 1 not in found or best + 1 not in found:
+        return 0.0
+    before, here, after = (log(max(found[best + n], _TINY)) for n in (-1, 0, 1))
+    bend = before - 2 * here + after
+    return (before - after) / (2 * bend) if bend > 0 else 0.0
 
 
 def outskirts(shape: Sequence[int]) -> Tensor:

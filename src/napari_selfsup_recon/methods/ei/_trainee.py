@@ -11,6 +11,7 @@ from torch import Tensor
 
 from napari_selfsup_recon.losses.consistency import consistency, weighted_mean
 from napari_selfsup_recon.losses.equivariance import equivariance
+from napari_selfsup_recon.losses.r2r import Pair
 from napari_selfsup_recon.methods._recon._frames import Frames
 from napari_selfsup_recon.methods._recon._network import Reconstructor
 from napari_selfsup_recon.methods._recon._partial import draw_split, has_views, hide, sharpened
@@ -70,22 +71,47 @@ class EITrainee(ReconstructionTrainee):
         """Return the loss of some measurements; the score asks for no made-up ones."""
         if not scoring and self.options.frames:
             part = replace(part, physics=self.frames.draw(part.physics, generator))
-        hidden: Tensor | None = None
-        if not self.options.split:
-            x = model(part.y, part.physics)
-            agreement = self._agreement(model, part, x, part.physics, generator)
-        else:
+        hidden = None
+        if self.options.split:
             hidden = draw_split(part.physics, part.y, self.options.split, generator)
-            shown = replace(part, y=part.y * (1 - hidden), physics=hide(part.physics, hidden))
-            x = model(shown.y, shown.physics)
-            agreement = self._misfit(x, part, hidden)
-            if scoring:
-                return agreement
-            if self.quiet:  # noise of what the network saw must not be asked for
-                agreement = agreement + self._agreement(model, shown, x, part.physics, generator)
+        x, _, agreement = self._answer(model, part, hidden, generator, scoring=scoring)
+        if scoring and hidden is not None:
+            return agreement
         if self.options.stop_gradient == "both":
             return agreement + self._made_up(model, part, x, hidden, generator)
         return agreement + self._equivariance(model, x, part.physics, generator)
+
+    def _answer(
+        self,
+        model: Reconstructor,
+        part: Part,
+        hidden: Tensor | None,
+        generator: torch.Generator,
+        *,
+        scoring: bool,
+    ) -> tuple[Tensor, Part, Tensor]:
+        """Return an image, what it was made from, and its disagreement with what is asked."""
+        # The score asks for what is hidden alone, and lets the network see the rest as it is.
+        copies = None if scoring and hidden is not None else self._copies(part, generator)
+        given, asked = copies or (part.y, part.y)
+        recorded = part.physics.observed(part.y)
+        if hidden is None:
+            shown = replace(part, y=given)
+            x = model(given, part.physics)
+            if copies is None:
+                return x, shown, self._agreement(model, part, x, generator)
+            return x, shown, self._misfit(x, replace(part, y=asked), recorded)
+        shown = replace(part, y=given * (1 - hidden), physics=hide(part.physics, hidden))
+        x = model(shown.y, shown.physics)
+        agreement = self._misfit(x, part, hidden)
+        if not scoring and (self.quiet or copies is not None):
+            seen = shown.physics.observed(part.y)
+            agreement = agreement + self._misfit(x, replace(part, y=asked), seen)
+        return x, shown, agreement
+
+    def _copies(self, part: Part, generator: torch.Generator) -> Pair | None:
+        """Return what the network sees of all values and what it is asked for; None: the same."""
+        return None
 
     def _made_up(
         self,
@@ -125,18 +151,10 @@ class EITrainee(ReconstructionTrainee):
         return Move(physics, action, action.inverse(), action.valid(x.shape[2:], like=x))
 
     def _agreement(
-        self,
-        model: Reconstructor,
-        shown: Part,
-        x: Tensor,
-        physics: Physics,
-        generator: torch.Generator,
+        self, model: Reconstructor, part: Part, x: Tensor, generator: torch.Generator
     ) -> Tensor:
-        """Return how well an image agrees with what it was made from.
-
-        ``shown`` is what the network saw, ``physics`` the whole instrument.
-        """
-        return self._misfit(x, replace(shown, physics=physics), shown.physics.observed(shown.y))
+        """Return how well an image agrees with the whole measurement that it was made from."""
+        return self._misfit(x, part, part.physics.observed(part.y))
 
     def _misfit(self, x: Tensor, part: Part, weight: Tensor | None) -> Tensor:
         """Return the mean squared error of what ``x`` predicts, in units of the image."""

@@ -70,3 +70,17 @@ class EIOptions(NetworkOptions):
         "target: the gradient passes it, but not what is compared with it. none: the gradient "
         "passes everything, as published.",
     )
+
+
+class NoisyOptions(EIOptions):
+    """Options of methods that know of noise."""
+
+    recorrupt: float = option(
+        0.5,
+        ge=0,
+        le=2,
+        title="Noise added",
+        advanced=True,
+        description="Where the noise is known: how much of it the network sees in excess, so that "
+        "its answer can be compared with a copy of independent noise. 0: not at all.",
+    )

@@ -21,7 +21,9 @@ _NUDGE = 0.15
 _STRIDE = 1.5
 # How little the powers are held to where they begin, where nothing speaks for other ones.
 _HOLD = 0.004
-_WINDOWS = 24
+_WINDOWS = 48
+# How far below the darkest clean pixel the grey level without signal is first taken to be.
+_BELOW = 0.5
 
 
 def fit_noise(
@@ -57,19 +59,20 @@ def fit_noise(
     level = in_bands(excess, weights)
     rings = np.exp(np.tensordot(np.log(level), weights, 1))
     form = np.clip(smooth(excess / rings, 1.0), 0.1, 10)
-    floor = float(np.quantile(clean, 0.001))
-    signal = float(np.mean((clean - floor) ** 2))
-    start = np.concatenate([np.log(0.5 * level), np.log(0.5 * level / signal)])
+    darkest = float(np.quantile(clean, 0.001))
+    signal = float(np.mean((clean - darkest + _BELOW) ** 2))
+    start = np.concatenate([np.log(0.5 * level), np.log(0.5 * level / signal), [_BELOW]])
     some = clean[_spread(len(clean))]
-    seen = noisy[_spread(len(noisy))]
     random = numpy_generator("noise fit", seed)
     white = np.fft.fft2(random.standard_normal((2, *some.shape)))
-    edges = _edges(seen)
-    goal = _statistics(seen, edges, of_noisy, weights)
+    edges = _edges(noisy)
+    yield
+    goal = _statistics(noisy, edges, of_noisy, weights)
     yield
 
     def model(powers: Array) -> NoiseModel:
-        return NoiseModel(floor, powers[:BANDS], powers[BANDS:], form)
+        floor = darkest - max(0.0, float(powers[-1]))
+        return NoiseModel(floor, powers[:BANDS], powers[BANDS:-1], form)
 
     def miss(powers: Array) -> Array:
         made = model(powers).apply(some, white)

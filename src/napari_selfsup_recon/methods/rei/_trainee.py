@@ -7,68 +7,46 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from napari_selfsup_recon.losses.renoise import renoise
 from napari_selfsup_recon.losses.sure import sure
 from napari_selfsup_recon.methods._recon._network import Reconstructor
 from napari_selfsup_recon.methods._recon._problem import Part
-from napari_selfsup_recon.methods.ei._trainee import EITrainee
+from napari_selfsup_recon.methods.ei._noisy import NoisyTrainee
 from napari_selfsup_recon.methods.rei.options import REIOptions
-from napari_selfsup_recon.physics.base import Physics
-from napari_selfsup_recon.physics.noise import Noise
 
 
-class REITrainee(EITrainee):
-    r"""Stein's unbiased risk estimate and equivariance under noise.
+class REITrainee(NoisyTrainee):
+    r"""Agreement with what the noise did not decide, and equivariance under noise.
 
-    .. math:: \text{SURE}(A f, y) + \alpha \|f(\text{noise}(A T f(y))) - T f(y)\|^2
+    .. math:: \|(A f(y_1) - y_2)\|^2 + \alpha \|f(\text{noise}(A T f(y))) - T f(y)\|^2
 
-    with both means in units of the image.
+    with copies of the measurement :math:`y_1` and :math:`y_2` that have other noise, or Stein's
+    unbiased risk estimate in place of the first term, as published; all means are in units of the
+    image.
     """
 
     options: REIOptions
-    quiet = False
 
-    def __init__(self, *args: Any, noise: Noise, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, passes=3, **kwargs)
-        self.noise = noise
+        self.photons = self.options.gradient
 
     def _agreement(
-        self,
-        model: Reconstructor,
-        shown: Part,
-        x: Tensor,
-        physics: Physics,
-        generator: torch.Generator,
+        self, model: Reconstructor, part: Part, x: Tensor, generator: torch.Generator
     ) -> Tensor:
-        """Return Stein's estimate of the error against the clean values of what was shown."""
+        """Return Stein's estimate of the error against the clean measurement."""
         units = self.problem.units
+        assert self.noise is not None
 
         def predict(y: Tensor) -> Tensor:
-            clean: Tensor = physics.A(model(y, shown.physics) * units.image)
+            clean: Tensor = part.physics.A(model(y, part.physics) * units.image)
             return clean
 
         risk = sure(
-            shown.y,
+            part.y,
             predict,
             self.noise,
             self.on_device(generator),
-            weight=shown.physics.observed(shown.y),
-            prediction=physics.A(x * units.image),
+            weight=part.physics.observed(part.y),
+            prediction=part.physics.A(x * units.image),
         )
         return risk / units.measured**2
-
-    def on_device(self, generator: torch.Generator) -> torch.Generator:
-        """Return a generator on the device of the data, seeded by ``generator``."""
-        device = self.problem.y.device
-        if device.type == "cpu":
-            return generator
-        seed = int(torch.randint(2**62, (), generator=generator))
-        return torch.Generator(device=device).manual_seed(seed)
-
-    def _measure(self, physics: Physics, x: Tensor, generator: torch.Generator) -> Tensor:
-        clean = super()._measure(physics, x, generator)
-        noisy = renoise(
-            clean, self.noise, self.on_device(generator), gradient=self.options.gradient
-        )
-        observed = physics.observed(clean)
-        return noisy if observed is None else noisy * observed

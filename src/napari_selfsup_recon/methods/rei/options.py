@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Literal
 
 from napari_selfsup_recon.core.options import option
-from napari_selfsup_recon.methods.ei.options import EIOptions
+from napari_selfsup_recon.methods.ei.options import NoisyOptions
 
 
-class REIOptions(EIOptions):
+class REIOptions(NoisyOptions):
     """How REI learns. The defaults serve most instruments."""
 
     alpha: float = option(

@@ -9,13 +9,11 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from napari_selfsup_recon.losses.r2r import recorrupted
-from napari_selfsup_recon.losses.renoise import renoise
 from napari_selfsup_recon.losses.siamese import siamese
 from napari_selfsup_recon.methods._recon._network import Reconstructor
-from napari_selfsup_recon.methods._recon._partial import draw_split, hide
+from napari_selfsup_recon.methods._recon._partial import draw_split
 from napari_selfsup_recon.methods._recon._problem import Part, Problem
-from napari_selfsup_recon.methods.ei._trainee import EITrainee
+from napari_selfsup_recon.methods.ei._noisy import NoisyTrainee
 from napari_selfsup_recon.methods.siam._balance import Balance
 from napari_selfsup_recon.methods.siam._network import Projections, twin
 from napari_selfsup_recon.methods.siam.options import SIAMOptions
@@ -28,7 +26,7 @@ from napari_selfsup_recon.transforms.base import Transform
 _TEACHER = 0.99
 
 
-class SIAMTrainee(EITrainee):
+class SIAMTrainee(NoisyTrainee):
     r"""Agreement with the measurement, and of two twins in what it misses.
 
     .. math:: \|A z - y\|^2 + \nu \|P_N (w - z)\|^2 + \mu \|w - z\|^2, \qquad
@@ -62,10 +60,10 @@ class SIAMTrainee(EITrainee):
         projections: Projections,
     ) -> None:
         passes = 1 + self._siamese(options) + bool(options.alpha)
-        self.noise, self.projections = noise, projections
-        # Noise of what the network saw must not be asked for.
-        self.quiet = noise is None
-        super().__init__(problem, options, build=build, transform=transform, passes=passes)
+        self.projections = projections
+        super().__init__(
+            problem, options, build=build, transform=transform, passes=passes, noise=noise
+        )
 
     def begin(self, attempt: int) -> None:
         """Make a fresh network and, if it is to have one, its teacher."""
@@ -92,7 +90,7 @@ class SIAMTrainee(EITrainee):
         hidden = None
         if options.split:
             hidden = draw_split(part.physics, part.y, options.split, generator)
-        z, shown, agreement = self._ranged(model, part, hidden, generator, scoring=scoring)
+        z, shown, agreement = self._answer(model, part, hidden, generator, scoring=scoring)
         if scoring:
             return agreement
         total = agreement
@@ -128,40 +126,6 @@ class SIAMTrainee(EITrainee):
         )
         return options.null * found.null + options.mutual * found.mutual
 
-    def _ranged(
-        self,
-        model: Reconstructor,
-        part: Part,
-        hidden: Tensor | None,
-        generator: torch.Generator,
-        *,
-        scoring: bool,
-    ) -> tuple[Tensor, Part, Tensor]:
-        """Return the image of the range twin, what it saw, and its disagreement with the rest."""
-        recorded = part.physics.observed(part.y)
-        given = asked = part.y
-        recorrupt = self.noise is not None and self.options.recorrupt > 0
-        if recorrupt and not (scoring and hidden is not None):
-            assert self.noise is not None
-            given, asked = recorrupted(
-                part.y,
-                self.noise,
-                self.on_device(generator),
-                alpha=self.options.recorrupt,
-                weight=recorded,
-            )
-        if hidden is None:
-            z = model(given, part.physics)
-            shown = replace(part, y=given)
-            return z, shown, self._misfit(z, replace(part, y=asked), recorded)
-        shown = replace(part, y=given * (1 - hidden), physics=hide(part.physics, hidden))
-        z = model(shown.y, shown.physics)
-        agreement = self._misfit(z, part, hidden)
-        if not scoring and (recorrupt or self.quiet):
-            weight = shown.physics.observed(part.y)
-            agreement = agreement + self._misfit(z, replace(part, y=asked), weight)
-        return z, shown, agreement
-
     def _target(self, z: Tensor, shown: Part) -> Tensor | None:
         """Return what stands for z where it is compared with."""
         if self.options.gradient == "both":
@@ -170,22 +134,6 @@ class SIAMTrainee(EITrainee):
             return z.detach()
         with torch.no_grad():
             return cast(Tensor, self._teacher.module(shown.y, shown.physics))
-
-    def _measure(self, physics: Physics, x: Tensor, generator: torch.Generator) -> Tensor:
-        clean = super()._measure(physics, x, generator)
-        if self.noise is None:
-            return clean
-        noisy = renoise(clean, self.noise, self.on_device(generator))
-        observed = physics.observed(clean)
-        return noisy if observed is None else noisy * observed
-
-    def on_device(self, generator: torch.Generator) -> torch.Generator:
-        """Return a generator on the device of the data, seeded by ``generator``."""
-        device = self.problem.y.device
-        if device.type == "cpu":
-            return generator
-        seed = int(torch.randint(2**62, (), generator=generator))
-        return torch.Generator(device=device).manual_seed(seed)
 
     def state(self) -> dict[str, Any]:
         """Return the state, with those of the balance and the teacher."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from napari_selfsup_recon.core.options import option
-from napari_selfsup_recon.methods.ei.options import EIOptions
+from napari_selfsup_recon.methods.ei.options import NoisyOptions
 
 
-class SIAMOptions(EIOptions):
+class SIAMOptions(NoisyOptions):
     """How SIAM learns. The defaults serve most instruments."""
 
     null: float = option(
@@ -54,15 +54,6 @@ class SIAMOptions(EIOptions):
         advanced=True,
         description="Standard deviation of the noise that is added to what the second twin sees, "
         "as part of the brightness of the image.",
-    )
-    recorrupt: float = option(
-        0.5,
-        ge=0,
-        le=2,
-        title="Noise added",
-        advanced=True,
-        description="Where the noise is known: how much of it the network sees in excess, so that "
-        "its answer can be compared with a copy of independent noise. 0: not at all.",
     )
     alpha: float = option(
         0.0,
