@@ -73,17 +73,21 @@ class Protocol:
 
 def ct_slices(folder: Path, side: int) -> tuple[Images, Images, Images]:
     """Return chest slices in [0, 1], patient by patient in one set only (70, 15 and 15)."""
-    values = imread(folder / "ct" / "ct100_derived_128x128_100slices_HU.tif").astype(np.float32)
-    images = np.clip((values + 1024) / 3072, 0, 1)
-    images = scaled(images, side)
-    with (folder / "ct" / "ct100_meta.csv").open(newline="") as rows:
-        patients = [row["patient"] for row in csv.DictReader(rows)]
+    images, patients = ct_patients(folder, side)
     names = sorted(set(patients))
     order = [names[i] for i in np.random.default_rng(0).permutation(len(names))]
     test, validation = set(order[:9]) - BASELINES, set(order[9:18]) | BASELINES
     chosen = [2 if p in test else 1 if p in validation else 0 for p in patients]
     train, other, last = (images[[c == n for c in chosen]] for n in range(3))
     return train, other, last
+
+
+def ct_patients(folder: Path, side: int) -> tuple[Images, list[str]]:
+    """Return all chest slices in [0, 1], and whose they are."""
+    values = imread(folder / "ct" / "ct100_derived_128x128_100slices_HU.tif").astype(np.float32)
+    images = scaled(np.clip((values + 1024) / 3072, 0, 1), side)
+    with (folder / "ct" / "ct100_meta.csv").open(newline="") as rows:
+        return images, [row["patient"] for row in csv.DictReader(rows)]
 
 
 def scaled(images: Images, side: int) -> Images:

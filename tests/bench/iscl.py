@@ -1,6 +1,6 @@
-"""ISCL and others on structured noise in a FIB-SEM stack: ``tox run -e bench -- iscl both``.
+"""ISCL and others on structured noise, in a FIB-SEM stack and in CT: ``... bench -- iscl both``.
 
-    tox run -e bench -- iscl film|charge|both [--only ROW ...] [--seeds N ...] [--minutes M]
+    tox run -e bench -- iscl film|charge|both|ct [--only ROW ...] [--seeds N ...] [--minutes M]
                              [--split validation|test] [--players repaired|published]
                              [--set-option NAME=VALUE ...]
 
@@ -11,6 +11,9 @@ are trained for M minutes of CPU time each; ``supervised`` are the same two netw
 of the noisy images. The parameters of filters are those that are best, by truth, for three of the
 noisy slices: better than a user could choose them. Slices 56 to 79 report and decide nothing;
 ``validation`` reports on others.
+
+``ct`` are chest slices (128 x 128) after filtered back-projection of 180 views, by 1e4 photons a
+ray with read noise of 30 counts; clean examples are from other patients, without noise.
 
 BM3D has no row: its implementation in pip (bm3d) may be used for non-commercial purposes only.
 """
@@ -23,21 +26,25 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
+from _recon_data import PHOTONS, SIGMA, ct_patients
 from scipy.ndimage import gaussian_filter
 from skimage.io import imread
 from skimage.restoration import denoise_nl_means, denoise_tv_chambolle
 
-from napari_selfsup_recon import ISCL, SSI, Identity, ISCLOptions, SSIOptions
+from napari_selfsup_recon import ISCL, SSI, Identity, ISCLOptions, PoissonGaussian, SSIOptions
 from napari_selfsup_recon.core.events import Event, Notice, Step
+from napari_selfsup_recon.core.random import torch_generator
 from napari_selfsup_recon.methods.base import LearnedMethod
 from napari_selfsup_recon.methods.iscl._problem import Pairs
 from napari_selfsup_recon.methods.iscl._trainee import ISCLTrainee
 from napari_selfsup_recon.metrics import psnr, ssim
+from napari_selfsup_recon.physics.parallel_beam import ParallelBeam
+from napari_selfsup_recon.physics.transmission import Transmission
 from napari_selfsup_recon.simulate.structured import charge_noise, film_noise
 
 # Clean, noisy, reported.
@@ -47,7 +54,60 @@ RANGES = {
 }
 ROWS = ("noisy", "gaussian", "tv", "nlm", "denoise", "iscl", "supervised")
 PROBE = 12
+SIDE, VIEWS = 128, 180
 Array = np.ndarray
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is learned from, and what is reported on; grey values up to 255."""
+
+    clean: Array
+    truth: Array
+    noisy: Array
+    reported: Array
+    y: Array
+
+
+def electron_micrographs(folder: Path, kind: str, split: str, seed: int) -> Task:
+    """Return three ranges of a stack."""
+    path = folder / "em" / "fibsem_medulla_80x250x250.tif"
+    stack = imread(path).astype(np.float32)
+    clean, noisy, reported = (stack[part] for part in RANGES[split])
+    return Task(
+        clean,
+        noisy,
+        spoiled(noisy, kind, seed),
+        reported,
+        spoiled(reported, kind, 1000 + seed),
+    )
+
+
+def low_dose_ct(folder: Path, split: str, seed: int) -> Task:
+    """Return slices after filtered back-projection, of patients in one set only."""
+    images, patients = ct_patients(folder, SIDE)
+    names = np.random.default_rng(0).permutation(sorted(set(patients)))
+    # 20 patients' slices are clean, 18 noisy; 8 are for validation, 8 for the end.
+    sets = np.split(names, [20, 38, 46])
+    clean, noisy, validation, test = (images[[p in part for p in patients]] for part in sets)
+    reported = test if split == "test" else validation
+    projector = ParallelBeam((SIDE, SIDE), np.arange(VIEWS) * np.pi / VIEWS)
+    physics = Transmission(projector, I0=PHOTONS, attenuation=0.0256 * 64 / SIDE)
+    noise = PoissonGaussian(gain=1.0, sigma=SIGMA)
+
+    def made(images: Array, *, quiet: bool, draw: int = 0) -> Array:
+        counts = physics.A(torch.from_numpy(images)[:, None])
+        if not quiet:
+            counts = noise.sample(counts, torch_generator("iscl ct", seed, draw))
+        return 255 * physics.A_dagger(counts)[:, 0].numpy()
+
+    return Task(
+        made(clean, quiet=True),
+        made(noisy, quiet=True),
+        made(noisy, quiet=False, draw=1),
+        made(reported, quiet=True),
+        made(reported, quiet=False, draw=2),
+    )
 
 
 def spoiled(stack: Array, kind: str, seed: int) -> Array:
@@ -170,13 +230,13 @@ def filtered(row: str, noisy: Array, truth: Array, y: Array) -> tuple[Array, str
     return np.stack([function(image, best) for image in y]), f"parameter {best:g}"
 
 
-def result(row: str, data: dict[str, Array], arguments: argparse.Namespace, seed: int):
+def result(row: str, task: Task, arguments: argparse.Namespace, seed: int):
     """Return the restored slices that are reported on, and how it went."""
-    noisy, y = data["noisy"], data["y"]
+    noisy, y = task.noisy, task.y
     if row == "noisy":
         return y, ""
     if row in ("gaussian", "tv", "nlm"):
-        return filtered(row, noisy, data["truth"], y)
+        return filtered(row, noisy, task.truth, y)
     more = {"seed": seed, "device": "cpu"}
     if row == "denoise":
         method, told = trained(
@@ -188,6 +248,8 @@ def result(row: str, data: dict[str, Array], arguments: argparse.Namespace, seed
             arguments.minutes,
         )
         return method.reconstruct(y), told
+    if arguments.kind == "ct":  # slices of a set are no neighbours
+        more["neighbours"] = "none"
     more |= {"players": arguments.players} if row == "iscl" else {"warm_up": 1.0}
     for pair in arguments.set_option if row == "iscl" else ():
         name, _, value = pair.partition("=")
@@ -198,10 +260,10 @@ def result(row: str, data: dict[str, Array], arguments: argparse.Namespace, seed
         options = ISCLOptions(**({"steps": steps, "patience": steps} | more))
         method = kind(Identity(noisy.shape), options)
         if row == "supervised":
-            method.truth = data["truth"]
+            method.truth = task.truth
         return method
 
-    method, told = trained(make, noisy, data["clean"], arguments.minutes, arguments.steps)
+    method, told = trained(make, noisy, task.clean, arguments.minutes, arguments.steps)
     method.physics = Identity(y.shape)
     return method.reconstruct(y), told
 
@@ -209,7 +271,7 @@ def result(row: str, data: dict[str, Array], arguments: argparse.Namespace, seed
 def main() -> None:
     """Print one line a row and seed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("kind", choices=("film", "charge", "both"))
+    parser.add_argument("kind", choices=("film", "charge", "both", "ct"))
     parser.add_argument("--only", nargs="*", choices=ROWS, default=ROWS)
     parser.add_argument("--seeds", nargs="*", type=int, default=[0])
     parser.add_argument("--minutes", type=float, default=15.0, help="of training, CPU time")
@@ -221,27 +283,24 @@ def main() -> None:
     parser.add_argument("--save", type=Path, help="folder for the images as .npy")
     arguments = parser.parse_args()
     folder = Path(os.environ.get("NSR_DATA", "data"))
-    path = folder / "em" / "fibsem_medulla_80x250x250.tif"
-    if not path.is_file():
+    if not folder.is_dir():
         sys.exit("Name the folder of the benchmark images in NSR_DATA.")
     torch.set_num_threads(arguments.threads)
-    stack = imread(path).astype(np.float32)
-    clean, noisy, reported = (stack[part] for part in RANGES[arguments.split])
     print(f"torch {torch.__version__}, {arguments.threads} threads, {arguments.kind} noise")
     print(f"split {arguments.split}, {arguments.minutes:g} minutes of training")
     print("BM3D is left out: the licence of its implementation excludes commercial use.")
     print(f"{'row':>12}{'seed':>6}{'PSNR':>8}{'SSIM':>8}   how")
     for seed in arguments.seeds:
-        data = {
-            "clean": clean,
-            "truth": noisy,
-            "noisy": spoiled(noisy, arguments.kind, seed),
-            "y": spoiled(reported, arguments.kind, 1000 + seed),
-        }
+        if arguments.kind == "ct":
+            task = low_dose_ct(folder, arguments.split, seed)
+        else:
+            task = electron_micrographs(folder, arguments.kind, arguments.split, seed)
         for row in arguments.only:
-            image, told = result(row, data, arguments, seed)
+            image, told = result(row, task, arguments, seed)
             figures = [
-                np.mean([f(a, b, data_range=255) for a, b in zip(reported, image, strict=True)])
+                np.mean(
+                    [f(a, b, data_range=255) for a, b in zip(task.reported, image, strict=True)]
+                )
                 for f in (psnr, ssim)
             ]
             print(f"{row:>12}{seed:>6}{figures[0]:8.2f}{figures[1]:8.3f}   {told}", flush=True)

@@ -32,6 +32,7 @@ from napari_selfsup_recon import (
     SIAM,
     EIOptions,
     LeastSquares,
+    REIOptions,
     SIAMOptions,
     TotalVariation,
 )
@@ -61,7 +62,7 @@ LEARNED: dict[str, tuple[type[ReconstructionMethod], dict[str, Any]]] = {
     "ei": (EI, {}),
     "rei": (REI, {}),
     "siam": (SIAM, {}),
-    "siam+ei": (SIAM, {"alpha": EIOptions().alpha}),
+    "siam+ei": (SIAM, {}),  # with the term of EI, or with noise of REI
     "supervised": (Oracle, {}),
 }
 ABLATION: dict[str, dict[str, Any]] = {
@@ -129,6 +130,9 @@ def main() -> None:
             began = time.perf_counter()
             if rows[name]:
                 kind, more = rows[name]
+                if name == "siam+ei":
+                    term = REIOptions() if trial.noise else EIOptions()
+                    more = {"alpha": term.alpha, "beta": term.beta}
                 given = {**chosen, "seed": seed, **more}
                 images, note = trained(kind, given, trial, groups, arguments)
             else:

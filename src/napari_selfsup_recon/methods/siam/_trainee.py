@@ -100,8 +100,7 @@ class SIAMTrainee(NoisyTrainee):
         if not options.alpha:
             return total
         if options.stop_gradient == "both":
-            with torch.no_grad():  # a better image to move: nothing is hidden from it
-                z = model(part.y, part.physics)
+            return total + self._made_up(model, part, z, hidden, generator)
         return total + self._equivariance(model, z, part.physics, generator)
 
     def _twins(

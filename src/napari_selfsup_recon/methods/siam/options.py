@@ -61,7 +61,8 @@ class SIAMOptions(NoisyOptions):
         le=1e6,
         title="Equivariance",
         advanced=True,
-        description="Weight of the equivariance of EI, in units of the image. 0 leaves it out.",
+        description="Weight of the equivariance of EI, in units of the image. 0 leaves it out, and "
+        "the return to the data with it.",
     )
     projection: Literal["auto", "exact", "iterated", "polynomial"] = option(
         "auto",
