@@ -104,7 +104,7 @@ def test_events_tell_of_repair_and_choice() -> None:
     stages = [event for event in told if isinstance(event, Stage)]
     assert [stage.name for stage in stages] == ["Choosing the iterations", "Lucy-Richardson"]
     notices = [event.message for event in told if isinstance(event, Notice)]
-    assert notices[0].endswith("of the pixels were repaired (hot, dead or hit).")
+    assert notices[0] == "1 of 13,200 pixels was repaired (hot, dead or hit)."
     (done,) = (event for event in told if isinstance(event, Done))
     assert (
         notices[1] == f"{done.step} iterations, the best for a simulated twin of the measurement."

@@ -153,8 +153,10 @@ class ClassicalMethod(Method):
         repaired = repair_outliers(y, self._psf, noise=self._noise_of(y))
         if not repaired.share:
             return y
+        count = int(repaired.wrong.sum())
+        were = "was" if count == 1 else "were"
         self._notices.append(
-            Notice(f"{repaired.share:.2%} of the pixels were repaired (hot, dead or hit).")
+            Notice(f"{count:,} of {y.numel():,} pixels {were} repaired (hot, dead or hit).")
         )
         return cast(Tensor, repaired.values)
 
