@@ -21,11 +21,14 @@ class Reading:
         One number, or one for each of z, y, x; that of the file where empty.
     unit
         Of the voxel size.
+    if_missing
+        Whether the voxel size is only for files that do not say theirs.
     """
 
     axes: str = ""
     voxel_size: tuple[float, ...] = ()
     unit: str = "micrometer"
+    if_missing: bool = False
 
 
 def read_source(
@@ -64,7 +67,8 @@ def read_source(
     told = reading or Reading()
     if told.axes:
         measurement = replace(measurement, axes=tuple(told.axes.lower().replace(",", "")))
-    if told.voxel_size:
+    known = any(unit != "pixel" for unit in measurement.units[-measurement.spatial_ndim :])
+    if told.voxel_size and not (told.if_missing and known):
         n, sizes = measurement.spatial_ndim, told.voxel_size
         if len(sizes) not in (1, n):
             raise InputError(
