@@ -22,6 +22,7 @@ from napari_selfsup_recon.widgets.parts import (
     describe,
     form_label,
     form_layout,
+    may_shrink,
     note,
     row,
 )
@@ -71,6 +72,8 @@ class BatchCard(Card):
         for tool, name in ((self._browse, "batch toml"), (self._look, "batch folder")):
             tool.setText("...")
             describe(tool, f"Choose: {TEXTS[name][0]}", TEXTS[name][1])
+        for box in (self.source, self.ending):
+            may_shrink(box)
         form = form_layout()
         form.addRow(form_label("Run", self.source), self.source)
         form.addRow("", row(self.path, self._browse))

@@ -48,6 +48,9 @@ class BatchWidget(QWidget):
         self.card = BatchCard(self._viewer)
         self.message = MessageCard()
         self.run = button("&Run", *TEXTS["batch start"])
+        font = self.run.font()
+        font.setBold(True)
+        self.run.setFont(font)
         self.stop = button("S&top after this file", *TEXTS["batch stop"])
         self.leave = button("Stop &now", *TEXTS["batch leave"])
         self._status, self._stage = line(), line()
@@ -173,7 +176,8 @@ class BatchWidget(QWidget):
         report, path = self._report(one), self._outputs.get(one)
         words = " ".join([report.message, report.hint]).strip()
         if report.state is RowState.FAILED:
-            self.message.tell("error", f"{one.name}: {words}", self._ways_out(one, report))
+            named = words if one.path.name in words else f"{one.name}: {words}"
+            self.message.tell("error", named, self._ways_out(one, report))
         elif report.state.has_result and path is not None:
             if report.state is RowState.DONE:
                 words = f"{report.label}, {duration(report.seconds)}: {path.name}"
@@ -207,7 +211,7 @@ class BatchWidget(QWidget):
 
         self._background.start(
             work,
-            lambda found: add_file(self._viewer, *found),
+            lambda found: add_file(self._viewer, path, *found),
             lambda error: self.message.tell("error", str(error)),
         )
 

@@ -24,6 +24,7 @@ from napari_selfsup_recon.widgets.parts import (
     describe,
     form_label,
     form_layout,
+    may_shrink,
     row,
 )
 from napari_selfsup_recon.widgets.texts import TEXTS
@@ -59,6 +60,7 @@ class FilesCard(Card):
         for word in _EACH:
             self.each.addItem(f"each {word} that is added", word)
         guard_wheel(self.each)
+        may_shrink(self.each)
         describe(self.each, *TEXTS["batch each"])
         self.pattern = QLineEdit("*")
         describe(self.pattern, *TEXTS["batch pattern"])
@@ -69,9 +71,11 @@ class FilesCard(Card):
         form = form_layout()
         form.addRow(form_label("A row for", self.each), self.each)
         form.addRow(form_label("Pattern", self.pattern), self.pattern)
-        self.body.addLayout(row(self.add, self.add_folder, self.remove, self.clear))
+        # Two and two: four in a row would be cut in a narrow dock.
         self.body.addLayout(form)
-        self.body.addWidget(self.table)
+        self.body.addLayout(row(self.add, self.add_folder))
+        self.body.addWidget(self.table, 1)
+        self.body.addLayout(row(self.remove, self.clear))
         self.add.clicked.connect(lambda *_: self._ask_files())
         self.add_folder.clicked.connect(lambda *_: self._ask_folder())
         self.remove.clicked.connect(lambda *_: self.drop(self.table.chosen()))

@@ -122,9 +122,9 @@ class BatchJob:
 
     @property
     def made(self) -> list[str]:
-        """In words what came of it."""
+        """What came of it, in words."""
         counts = [(state, sum(r.state is state for r in self.reports)) for state in RowState]
-        return [f"{count} {state}" for state, count in counts if count]
+        return [f"files {state}: {count}" for state, count in counts if count]
 
     def pause(self) -> None:
         """Hold the work at its next step."""

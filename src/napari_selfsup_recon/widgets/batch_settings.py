@@ -75,7 +75,7 @@ def settings_of_dock(viewer: Any) -> Settings:
     intent = _intent(viewer)
     whole = replace(intent, data=replace(intent.data, part=Part.WHOLE))
     request = make_request(whole, viewer)
-    update = {"preview_every": 0.0, "baseline": None, "baseline_options": {}}
+    update: dict[str, Any] = {"preview_every": 0.0, "baseline": None, "baseline_options": {}}
     return Settings(
         config=request.config.model_copy(update=update),
         psf=request.psf,
