@@ -303,6 +303,18 @@ def test_what_the_files_do_not_say(three: list[Path], tmp_path: Path) -> None:
     assert (result.scale, result.units) == ((0.2, 0.1), ("micrometer",) * 2)
 
 
+def test_a_voxel_size_for_files_that_do_not_say_theirs(tmp_path: Path) -> None:
+    reading = Reading(voxel_size=(0.5,), unit="nanometer", if_missing=True)
+    data = np.random.default_rng(0).poisson(50, (16, 12)).astype(np.uint16)
+    known = Measurement(data, scale=(0.2, 0.1), units=("micrometer",) * 2)
+    paths = [image(tmp_path / "a.tif"), volumes.write(tmp_path / "b.tif", known)]
+    todo = plan(paths, tmp_path / "out", reading=reading)
+    list(run_batch(todo))
+    found = [volumes.read(row.output) for row in todo.rows]
+    assert [m.scale for m in found] == [(0.5, 0.5), (0.2, 0.1)]
+    assert [m.units[0] for m in found] == ["nanometer", "micrometer"]
+
+
 def test_a_record_that_cannot_be_written_stops_nothing(
     three: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

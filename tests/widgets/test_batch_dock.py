@@ -6,6 +6,7 @@ import weakref
 
 import numpy as np
 import pytest
+from napari.qt.threading import GeneratorWorker
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QAbstractButton,
@@ -239,6 +240,24 @@ def test_a_batch_outlives_its_dock(viewer, open_dock, folder, tmp_path, qtbot):
     again.stop.click()
     finished(again, qtbot)
     assert words(again) == ["done", "waiting", "waiting"]
+
+
+def test_closing_the_viewer_ends_the_batch(make_napari_viewer, folder, tmp_path, qtbot):
+    viewer = make_napari_viewer()
+    dock = BatchWidget(viewer)
+    viewer.window.add_dock_widget(dock, name="batch")
+    use_file(dock, tmp_path, steps=5000, delay=0.02)
+    dock.files.add_from(folder)
+    dock.start()
+    job = dock.job
+    qtbot.waitUntil(lambda: training(job), timeout=10000)
+    viewer.close()
+    GeneratorWorker.await_workers(60_000)
+    qtbot.waitUntil(lambda: job.done, timeout=60_000)
+    assert job.state is State.READY
+    assert [report.state for report in job.reports] == [RowState.WAITING] * 3
+    assert list(folder.glob("*.ome.tif")) == []
+    settle(qtbot)
 
 
 def test_the_run_of_the_main_dock(viewer, open_dock, folder, tmp_path, qtbot):
