@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,7 +11,7 @@ from napari_selfsup_recon.cli._choice import Choice
 from napari_selfsup_recon.cli._fields import canonical, given_facts, given_options, read_typed
 from napari_selfsup_recon.cli._files import Outputs, save_models
 from napari_selfsup_recon.cli._progress import Progress, interruptible
-from napari_selfsup_recon.cli._values import frames, numbers, region
+from napari_selfsup_recon.cli._values import numbers, region
 from napari_selfsup_recon.core.errors import InputError
 from napari_selfsup_recon.core.measurement import Measurement
 from napari_selfsup_recon.methods.registry import METHODS
@@ -21,9 +20,11 @@ from napari_selfsup_recon.runs.clean import CleanChoice
 from napari_selfsup_recon.runs.config import NoiseChoice, PhysicsChoice, RunConfig
 from napari_selfsup_recon.runs.control import Control
 from napari_selfsup_recon.runs.execute import execute
+from napari_selfsup_recon.runs.frames import frames
 from napari_selfsup_recon.runs.instruments import SCANS, Sampling, Tomograph
 from napari_selfsup_recon.runs.microscope import read_microscope
 from napari_selfsup_recon.runs.plan import RunPlan, resolve
+from napari_selfsup_recon.runs.reading import Reading, read_source
 from napari_selfsup_recon.runs.result import Result
 
 
@@ -149,35 +150,18 @@ def _instrument(arguments: argparse.Namespace, config: RunConfig) -> PhysicsChoi
     return made
 
 
-def _read(arguments: argparse.Namespace) -> Measurement:
-    from napari_selfsup_recon.io import volumes
-    from napari_selfsup_recon.io.kspace import read_kspace
+def reading_of(arguments: argparse.Namespace) -> Reading:
+    """Return what the flags tell of the files beside what these say themselves."""
+    if arguments.units and not arguments.voxel_size:
+        raise InputError("--units says nothing without --voxel-size.", hint="Give both.")
+    sizes = numbers(arguments.voxel_size, "--voxel-size") if arguments.voxel_size else ()
+    return Reading(arguments.axes or "", sizes, arguments.units or "micrometer")
 
+
+def _read(arguments: argparse.Namespace) -> Measurement:
     # Complex values are k-space; all else is read as any image.
     kspace = getattr(arguments, "instrument", None) == "mri"
-    measurement = (read_kspace if kspace else volumes.read)(arguments.input)
-    update: dict[str, Any] = {}
-    if arguments.axes:
-        update["axes"] = tuple(arguments.axes.lower().replace(",", ""))
-        measurement = replace(measurement, **update)
-    if arguments.voxel_size:
-        n = measurement.spatial_ndim
-        sizes = numbers(arguments.voxel_size, "--voxel-size")
-        if len(sizes) not in (1, n):
-            raise InputError(
-                f"{len(sizes)} voxel sizes are given for {n} spatial axes.",
-                hint=f"Give one, or one for each of {', '.join(measurement.spatial_axes)}.",
-            )
-        lead = len(measurement.leading_shape)
-        unit = arguments.units or "micrometer"
-        measurement = replace(
-            measurement,
-            scale=measurement.scale[:lead] + sizes * (n if len(sizes) == 1 else 1),
-            units=measurement.units[:lead] + (unit,) * n,
-        )
-    elif arguments.units:
-        raise InputError("--units says nothing without --voxel-size.", hint="Give both.")
-    return measurement
+    return read_source(arguments.input, reading_of(arguments), kspace=kspace)
 
 
 def _outputs(arguments: argparse.Namespace, config: RunConfig) -> Outputs:

@@ -22,8 +22,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0: done (or stopped and kept). 2: wrong usage, or data that cannot be used. 3: a file cannot
-        be read or written. 4: out of memory, or the job failed. 130: discarded by Ctrl-C.
+        0: done (or stopped and kept). 1: files of a batch failed. 2: wrong usage, or data that
+        cannot be used. 3: a file cannot be read or written. 4: out of memory, or the job failed.
+        130: discarded by Ctrl-C, or a batch was ended and files are left.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:

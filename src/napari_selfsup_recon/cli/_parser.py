@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 
 import napari_selfsup_recon
-from napari_selfsup_recon.cli import _describe, _job
+from napari_selfsup_recon.cli import _batch, _describe, _job
 from napari_selfsup_recon.cli._choice import Choice, choose
 from napari_selfsup_recon.cli._fields import add_facts, add_fields
 from napari_selfsup_recon.cli._instrument import add_instrument
@@ -20,10 +20,11 @@ NOISE_FLAGS = {"gain": "noise-gain", "offset": "noise-offset"}
 _EPILOG = """\
 exit codes:
   0    done, or stopped with Ctrl-C and kept
+  1    files of a batch failed; the others are done
   2    wrong usage, or an image, PSF or option that cannot be used
   3    a file cannot be read or written
   4    out of memory, or the job failed
-  130  discarded (Ctrl-C twice)
+  130  discarded (Ctrl-C twice), or a batch was ended and files are left
 """
 
 _JOB_EPILOG = (
@@ -72,6 +73,16 @@ def build_parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
         if arguments and arguments[0] == task:
             _add_job(job, choose(task, arguments[1:]))
 
+    batch = commands.add_parser(
+        "batch",
+        help="the same run on many files; goes on where it was ended",
+        description="Run one configuration on many files, or on every scene, time or channel of a "
+        "file.\nThe same command again goes on: results that are there are left as they are.",
+        epilog=_EPILOG + _batch.EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    _batch.add_flags(batch)
     info = commands.add_parser(
         "info",
         help="what is installed, or what a file holds",

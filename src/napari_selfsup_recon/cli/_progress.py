@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any, Self
@@ -26,7 +26,7 @@ class Progress:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._end()
+        self.end()
 
     def show(self, event: Event) -> None:
         """Draw what ``event`` says."""
@@ -45,7 +45,7 @@ class Progress:
                 self._bar.set_postfix(facts, refresh=False)
             self._bar.update(event.index - self._bar.n)
         elif isinstance(event, Result | Done):
-            self._end()
+            self.end()
         elif isinstance(event, Notice):
             self.say(event.message if event.level == "info" else f"{event.level}: {event.message}")
 
@@ -61,29 +61,49 @@ class Progress:
     def _begin(self, stage: Stage) -> None:
         from tqdm import tqdm
 
-        self._end()
+        self.end()
         self._score = ""
         name = f"{stage.name} {stage.part + 1}/{stage.parts}" if stage.parts > 1 else stage.name
         self._bar = tqdm(total=stage.total, desc=name, unit="step", file=sys.stderr)
 
-    def _end(self) -> None:
+    def end(self) -> None:
+        """Take the bar away."""
         if self._bar is not None:
             self._bar.close()
             self._bar = None
 
 
 @contextmanager
-def interruptible(control: Control, progress: Progress) -> Iterator[None]:
-    """Make the first Ctrl-C stop and keep, and the second one discard (KeyboardInterrupt)."""
+def interruptible(
+    control: Control,
+    progress: Progress,
+    *,
+    says: str = "Stopping; the best so far is kept. Ctrl-C again discards it.",
+    again: Callable[[], bool] | None = None,
+) -> Iterator[None]:
+    """Make the first Ctrl-C stop and keep, and the second one discard (KeyboardInterrupt).
+
+    Parameters
+    ----------
+    control
+        Is asked to stop.
+    progress
+        Tells of it.
+    says
+        What is told.
+    again
+        Called at the next Ctrl-C; whether that was enough, so that none is raised.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def handle(number: int, frame: FrameType | None) -> None:
-        if control.stopping:
+        if not control.stopping:
+            control.stop()
+            progress.say(says)
+        elif again is None or not again():
             raise KeyboardInterrupt
-        control.stop()
-        progress.say("Stopping; the best so far is kept. Ctrl-C again discards it.")
 
     before = signal.signal(signal.SIGINT, handle)
     try:

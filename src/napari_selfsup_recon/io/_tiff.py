@@ -85,6 +85,22 @@ def read_tiff(path: Path, *, scene: int = 0, level: int = 0) -> Measurement:
             raise damaged(path, "a TIFF", error) from error
 
 
+def count_images(path: Path) -> int:
+    """Return how many images a TIFF file holds.
+
+    Raises
+    ------
+    FileError
+        If the file is damaged.
+    """
+    with _listening():
+        try:
+            with tifffile.TiffFile(path) as tif:
+                return len(tif.series)
+        except Exception as error:  # whatever a hostile header makes a decoder do
+            raise damaged(path, "a TIFF", error) from error
+
+
 def _read(
     tif: tifffile.TiffFile, path: Path, scene: int, level: int, heard: list[str]
 ) -> Measurement:

@@ -58,6 +58,32 @@ def read_zarr(path: Path, *, scene: int = 0, level: int = 0) -> Measurement:
         raise damaged(path, "a zarr store", error) from error
 
 
+def count_images(path: Path) -> int:
+    """Return how many images a zarr folder holds: those of a collection, else one.
+
+    Raises
+    ------
+    FileError
+        If it is no zarr store, or is damaged.
+    """
+    if not is_store(path):
+        raise FileError(
+            f"{str(path)!r} is a folder without zarr data.",
+            hint="Choose the folder that holds zarr.json, .zarray or .zgroup.",
+        )
+    try:
+        _check_descriptions(path, path)
+        node = zarr.open(str(path), mode="r")
+        if isinstance(node, zarr.Array):
+            return 1
+        scenes = _scenes(node, _ngff.attributes_of(node), path)
+    except FileError:
+        raise
+    except Exception as error:  # whatever a hostile description makes zarr do
+        raise damaged(path, "a zarr store", error) from error
+    return 1 if scenes is None else len(scenes)
+
+
 def _check_descriptions(folder: Path, path: Path) -> None:
     """Refuse descriptions that are too large to be read in full, which is how zarr reads them."""
     for name in DESCRIPTIONS:

@@ -142,7 +142,7 @@ def resolve(
     FileError
         If the PSF file cannot be read.
     """
-    method_options, baseline_options = _options(config)
+    method_options, baseline_options = options_of(config)
     if config.task == "reconstruct":
         return _resolve_reconstruction(config, measurement, given, method_options, baseline_options)
     chosen = part_of(measurement, config.region, config.frames)
@@ -213,8 +213,14 @@ def _resolve_reconstruction(
     )
 
 
-def _options(config: RunConfig) -> tuple[Options | None, Options | None]:
-    """Return the validated options of the method and of the baseline."""
+def options_of(config: RunConfig) -> tuple[Options | None, Options | None]:
+    """Return the validated options of the method and of the baseline.
+
+    Raises
+    ------
+    InputError
+        If there is no method, it is not for the task, or an option cannot be used.
+    """
     if config.method is None and config.baseline is None:
         raise InputError("No method is chosen.", hint="Choose a method or a baseline.")
     found: list[Options | None] = []

@@ -135,6 +135,11 @@ class Job:
         """Whether nothing runs any more."""
         return not self._state.busy
 
+    @property
+    def made(self) -> list[str]:
+        """Names of what came of it."""
+        return [layer.name for layer in self.layers]
+
     def pause(self) -> None:
         """Hold the work at its next step."""
         if self._state in (State.RUNNING, State.PREVIEWING):

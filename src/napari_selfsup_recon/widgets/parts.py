@@ -5,6 +5,7 @@ from __future__ import annotations
 from qtpy.compat import isalive
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
+    QComboBox,
     QFormLayout,
     QFrame,
     QHBoxLayout,
@@ -48,6 +49,12 @@ def form_label(text: str, field: QWidget) -> QLabel:
     label.setToolTip(field.toolTip())
     label.setMinimumWidth(label.fontMetrics().horizontalAdvance("Learning rate"))
     return label
+
+
+def may_shrink(box: QComboBox) -> None:
+    """Let a list be narrower than its longest entry, so that it never widens the dock."""
+    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    box.setMinimumContentsLength(8)
 
 
 def row(*widgets: QWidget, stretch: bool = False) -> QHBoxLayout:

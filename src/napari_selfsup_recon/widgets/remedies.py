@@ -14,6 +14,7 @@ from napari_selfsup_recon.widgets.choices import Part
 from napari_selfsup_recon.widgets.message import Action
 
 if TYPE_CHECKING:
+    from napari_selfsup_recon.widgets.batch_job import BatchJob
     from napari_selfsup_recon.widgets.dock import ReconWidget
     from napari_selfsup_recon.widgets.job import Job
 
@@ -34,7 +35,7 @@ def sample_actions(viewer: Any) -> list[Action]:
     ]
 
 
-def remedies(dock: ReconWidget, job: Job | None) -> list[Action]:
+def remedies(dock: ReconWidget, job: Job | BatchJob | None) -> list[Action]:
     """Return what helps with the problem of ``job``, or of the chosen image."""
     layer = dock.data.image.layer
     if job is None:

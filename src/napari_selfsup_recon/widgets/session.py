@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import weakref
-from typing import Any
+from typing import Any, TypeVar
 
 from psygnal import Signal
 
 from napari_selfsup_recon.core.errors import InputError
 from napari_selfsup_recon.physics.psf.microscope import Microscope
+from napari_selfsup_recon.widgets.batch_job import BatchJob
 from napari_selfsup_recon.widgets.bridge import unwrap
 from napari_selfsup_recon.widgets.choices import Intent
 from napari_selfsup_recon.widgets.job import Job
 from napari_selfsup_recon.widgets.request import make_request
 from napari_selfsup_recon.widgets.states import State
+
+AnyJob = TypeVar("AnyJob", Job, BatchJob)
 
 _SESSIONS: weakref.WeakKeyDictionary[Any, Session] = weakref.WeakKeyDictionary()
 
@@ -42,7 +45,7 @@ class Session:
         self._viewer = weakref.ref(unwrap(viewer))
         self.intent: Intent | None = None
         self.microscope: Microscope | None = None
-        self.job: Job | None = None
+        self.job: Job | BatchJob | None = None
 
     @staticmethod
     def of(viewer: Any) -> Session:
@@ -71,7 +74,7 @@ class Session:
         """Keep what a person said of the microscope, for docks that are opened later."""
         self.microscope = microscope
 
-    def start(self, job: Job) -> Job:
+    def start(self, job: AnyJob) -> AnyJob:
         """Start ``job``; one job at a time.
 
         Raises
@@ -105,6 +108,6 @@ class Session:
 
     def _on_change(self, state: State) -> None:
         viewer, job = self.viewer, self.job
-        if state is State.DONE and viewer is not None and job is not None and job.layers:
-            viewer.status = f"Done: {', '.join(layer.name for layer in job.layers)}"
+        if state is State.DONE and viewer is not None and job is not None and job.made:
+            viewer.status = f"Done: {', '.join(job.made)}"
         self.changed.emit()

@@ -246,4 +246,56 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Misfit: root mean square of what the image does not explain of the measurement. "
         "Structure: correlation of neighbours in that residual, 0 if it is noise.",
     ),
+    "batch files": (
+        "Files",
+        "What is worked through, and where each stands. A click tells what went wrong and the way "
+        "out; a double click or Return opens a result as a layer; Delete removes rows.",
+    ),
+    "batch each": (
+        "A row for",
+        "Whether files become rows as they are, or each of their scenes, times or channels does.",
+    ),
+    "batch pattern": (
+        "Pattern",
+        "Which files of a folder are added, for example cells_*.tif; **/*.tif looks below it, too. "
+        "Results of earlier batches are left out.",
+    ),
+    "batch add": ("Add files", "Adds images to the table: TIFF, OME-TIFF, NumPy, PNG."),
+    "batch add folder": (
+        "Add folder",
+        "Adds the images of a folder whose names are like the pattern, or a .zarr folder.",
+    ),
+    "batch remove": ("Remove", "Takes the selected rows out of the table; files stay."),
+    "batch clear": ("Clear", "Takes all rows out of the table; files stay."),
+    "batch run": (
+        "Run",
+        "What is done with every file: what is chosen in the main dock for its image, or a run in "
+        "a file, as the command line takes it. Whole files are worked on.",
+    ),
+    "batch toml": ("Run in a file", "A run.toml: saved here, or printed by --dump-config."),
+    "batch save": (
+        "Save run.toml",
+        "Saves what the main dock says, for the command line: napari-selfsup-recon batch run.toml "
+        "files.",
+    ),
+    "batch folder": (
+        "Folder for results",
+        "Where results go; it is made if it is missing. Empty: each beside its file.",
+    ),
+    "batch format": ("Format", "Of the results; axes, voxel size and provenance are kept."),
+    "batch overwrite": (
+        "Make results anew that exist",
+        "Replaces results that are there. Otherwise they are left as they are, and a batch that "
+        "was ended goes on where it was.",
+    ),
+    "batch start": (
+        "Run the batch",
+        "Works through the rows in the background. One that fails stops no other, and is tried "
+        "again with the next Run.",
+    ),
+    "batch stop": ("Stop after this file", "Ends when the file that is under way is done."),
+    "batch leave": (
+        "Stop now",
+        "Ends at once; the file that is under way gives no result and waits again.",
+    ),
 }
