@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -208,3 +209,18 @@ def test_what_cannot_work_is_refused_before_any_work(
         events.extend(method.train(noisy, clean=clean))
     assert not [e for e in events if isinstance(e, Step) and e.finished]
     assert caught.value.hint
+
+
+def test_examples_of_other_things_are_told_before_training() -> None:
+    rows, columns = np.mgrid[:64, :64]
+    bright = 20.0 * (np.hypot(rows - 32, columns - 32) < 12).astype(np.float32)
+    options = ISCLOptions(steps=2, crop=32, width=2, batch=2, device="cpu", match="off")
+    told: dict[bool, list[str]] = {}
+    for other in (False, True):
+        noisy = NOISY[:, :64, :64] + bright * other
+        method = ISCL(Identity(noisy.shape), options)
+        events = method.train(noisy, clean=CLEAN[:, :64, :64])
+        before = itertools.takewhile(lambda e: getattr(e, "name", "") != "Training", events)
+        told[other] = [e.message for e in before if isinstance(e, Notice) and e.level == "warning"]
+    assert not any("other things" in message for message in told[False])
+    assert any("other things" in message for message in told[True])

@@ -41,6 +41,8 @@ from napari_selfsup_recon.training.scaling import Scaling
 _GRACE = 300
 _DECAY = 0.995
 _FACTS = ("ours", "theirs", "slices", "share", "square", "span", "middle", "scores", "best_step")
+# Of the model of the noise; 0.1 to 0.2 where both domains show the same kind of things.
+_MISFIT = 0.6
 
 
 class ISCL(LearnedMethod):
@@ -173,6 +175,12 @@ class ISCL(LearnedMethod):
         problem = yield from relay(
             make_problem(*domains, batch=batch, reach=reach, seed=seed), lambda _: between
         )
+        if problem.misfit > _MISFIT:
+            yield Notice(
+                "No noise makes the clean examples look like the noisy images: they seem to show "
+                "other things. Choose examples of the same kind; what they lack is taken for noise.",
+                "warning",
+            )
         self._facts["square"] = problem.model.isotropic
         trainee = self._trainee(problem)
         loop = Loop(trainee, self._settings())
