@@ -9,6 +9,14 @@ from typing import Any
 from napari_selfsup_recon.widgets.rerun import config_for
 from napari_selfsup_recon.widgets.run_log import Run
 
+_KINDS: dict[str, tuple[type, ...]] = {
+    "steps": (int,),
+    "seconds": (int, float),
+    "scores": (dict,),
+    "source": (dict,),
+    "run": (dict,),
+}
+
 
 def save_run(run: Run, path: Path, *, overwrite: bool = False) -> Generator[str, None, list[Path]]:
     """Write the models of a run, one file each; of several the names are numbered.
@@ -67,9 +75,10 @@ def load_run(path: Path) -> Generator[str, None, Run]:
 
 def _sound(story: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a file tells of itself, without what has not the right form."""
-    kinds = {"steps": int, "seconds": (int, float), "scores": dict, "source": dict, "run": dict}
     found = {
-        key: value for key, value in story.items() if isinstance(value, kinds.get(key, object))
+        key: value
+        for key, value in story.items()
+        if isinstance(value, _KINDS.get(key, (str, int, float, dict)))
     }
     found["scores"] = {
         str(name): value

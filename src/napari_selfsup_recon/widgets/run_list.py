@@ -85,4 +85,6 @@ def _icon(run: Run) -> QIcon:
         pixmap = QPixmap.fromImage(image).scaled(
             SIDE, SIDE, Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.FastTransformation
         )
-    return QIcon(pixmap)
+    icon = QIcon(pixmap)
+    icon.addPixmap(pixmap, QIcon.Mode.Selected)  # else it is tinted
+    return icon

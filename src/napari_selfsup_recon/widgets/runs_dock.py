@@ -14,7 +14,7 @@ from qtpy.QtWidgets import QFileDialog, QFrame, QScrollArea, QSpinBox, QVBoxLayo
 from napari_selfsup_recon.core.errors import ReconError
 from napari_selfsup_recon.widgets._editors import guard_wheel
 from napari_selfsup_recon.widgets.background import Background
-from napari_selfsup_recon.widgets.bridge import unwrap
+from napari_selfsup_recon.widgets.bridge import is_psf, is_result, unwrap
 from napari_selfsup_recon.widgets.job import Job
 from napari_selfsup_recon.widgets.layer_box import LayerBox
 from napari_selfsup_recon.widgets.message import MessageCard
@@ -231,8 +231,9 @@ class RunsWidget(QWidget):
     def _misfit(self) -> str:
         """Say why no layer fits."""
         run = self.run
-        images = [layer for layer in self._viewer.layers if isinstance(layer, Image)]
-        said = [misfit(run, layer, self._viewer) for layer in images] if run is not None else []
+        images = [x for x in self._viewer.layers if isinstance(x, Image) and not is_result(x)]
+        measured = [x for x in images if not is_psf(x)]
+        said = [misfit(run, layer, self._viewer) for layer in measured] if run is not None else []
         return f"No image here fits. {said[0] if said else ''}".strip()
 
     def _on_chosen(self) -> None:
