@@ -61,7 +61,9 @@ class RunList(QListWidget):
 
 
 def _item(run: Run) -> QListWidgetItem:
-    item = QListWidgetItem(_icon(run), f"{run.title}\n{run.words}")
+    # Lines break between facts, not between a number and its unit.
+    words = run.words.replace(" ", "\N{NO-BREAK SPACE}").replace(",\N{NO-BREAK SPACE}", ", ")
+    item = QListWidgetItem(_icon(run), f"{run.title}\n{words}")
     item.setToolTip(f"<qt>{run.title}<br>{run.words}<br>{_origin(run)}</qt>")
     item.setData(Qt.ItemDataRole.AccessibleTextRole, f"{run.title}: {run.words}")
     return item

@@ -88,7 +88,7 @@ class Run:
         """Method, score, steps and time in one line."""
         method = label_of(self.key) + (" applied" if self.story.get("reason") == "applied" else "")
         parts = [method, f"{self.steps} steps" if self.steps else ""]
-        parts.append(f"held-out {self.score:.4g}" if self.score is not None else "")
+        parts.append(f"held-out {self.score:.3g}" if self.score is not None else "")
         seconds = self.story.get("seconds")
         parts.append(duration(seconds) if isinstance(seconds, int | float) and seconds else "")
         return ", ".join(part for part in parts if part)
