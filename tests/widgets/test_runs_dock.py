@@ -18,6 +18,7 @@ from napari_selfsup_recon.methods.ssi.options import SSIOptions
 from napari_selfsup_recon.viewer import deconvolve, denoise, reconstruct
 from napari_selfsup_recon.widgets import commands, companions, run_log
 from napari_selfsup_recon.widgets.bridge import add_layer, source_of
+from napari_selfsup_recon.widgets.model_files import _sound
 from napari_selfsup_recon.widgets.rerun import BUSY, job_to_apply
 from napari_selfsup_recon.widgets.run_log import Run, RunLog
 from napari_selfsup_recon.widgets.runs_dock import RunsWidget
@@ -438,3 +439,18 @@ def test_in_a_window_with_undo_and_closing(make_napari_viewer_proxy, qtbot):
     viewer.close()
     qtbot.waitUntil(lambda: dock.session.job.done, timeout=60_000)
     settle(qtbot)
+
+
+def test_what_a_file_tells_is_not_believed():
+    told = {
+        "steps": "many",
+        "seconds": [3],
+        "scores": {"reported": "good", "chosen": 0.5},
+        "source": {"name": "x", "shape": [1, 2], "axes": ["y", "x"], "scale": ["a", "b"]},
+        "run": 7,
+    }
+    run = Run(name="file", story=_sound(told))
+    assert (run.steps, run.score) == (0, 0.5)
+    assert run.story["source"] == {"name": "x"}
+    assert "run" not in run.story
+    assert _sound({"source": {"scale": 3}, "scores": None})["source"] == {}

@@ -75,7 +75,7 @@ def load_run(path: Path) -> Generator[str, None, Run]:
 
 def _sound(story: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a file tells of itself, without what has not the right form."""
-    found = {
+    found: dict[str, Any] = {
         key: value
         for key, value in story.items()
         if isinstance(value, _KINDS.get(key, (str, int, float, dict)))
@@ -87,6 +87,7 @@ def _sound(story: Mapping[str, Any]) -> dict[str, Any]:
     }
     source = found.get("source", {})
     facts = [source.get(key) for key in ("shape", "axes", "scale", "units")]
-    if not all(isinstance(fact, list) and len(fact) == len(facts[0]) for fact in facts):
+    sound = all(isinstance(fact, list) and len(fact) == len(facts[0]) for fact in facts)
+    if not (sound and all(isinstance(size, int | float) for size in source["scale"])):
         source = {"name": str(source["name"])} if "name" in source else {}
     return {**found, "source": source}
