@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -59,9 +59,10 @@ class FakeLearned(LearnedMethod):
 
     def train(self, y: Any, *, clean: Any = None, state: Any = None) -> Iterator[Event]:
         options = self._fake
+        done = 0 if state is None else state["step"]
         try:
             yield Notice("The fake begins.")
-            for index in range(1, options.steps + 1):
+            for index in range(done + 1, options.steps + 1):
                 time.sleep(options.delay)
                 if options.failure != "none" and index == options.fail_at:
                     fail(options.failure)
@@ -72,6 +73,10 @@ class FakeLearned(LearnedMethod):
             yield Done(step=options.steps, reason="finished")
         finally:
             type(self).closed += 1
+
+    @property
+    def snapshot(self) -> Callable[[], Mapping[str, Any]]:
+        return lambda: {"step": self.steps_done, "best_step": self.steps_done, "best_score": 0.1}
 
     def run(self, y: Any) -> Iterator[Event]:
         yield Step(1, 1)

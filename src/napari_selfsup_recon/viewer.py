@@ -24,6 +24,7 @@ from napari_selfsup_recon.runs.config import Boundary, NoiseChoice, PhysicsChoic
 from napari_selfsup_recon.runs.instruments import SCANS, Instrument, Sampling, Tomograph
 from napari_selfsup_recon.runs.plan import resolve
 from napari_selfsup_recon.runs.words import validate
+from napari_selfsup_recon.widgets.again import again_of
 from napari_selfsup_recon.widgets.bridge import source_of, unwrap
 from napari_selfsup_recon.widgets.choices import PsfChoice, PsfKind
 from napari_selfsup_recon.widgets.comparison import Comparison
@@ -312,7 +313,8 @@ def reconstruct(
     source = recon_source(image, instrument)
     wait_for_torch()
     plan = resolve(config, source.measurement, given=given)  # bad input is told here, at once
-    job = Session.of(viewer).start(Job(viewer, source, lambda: plan))
+    again = again_of(source, config, given=given)
+    job = Session.of(viewer).start(Job(viewer, source, lambda: plan, again=again))
     return job if background else job.wait()
 
 
@@ -366,7 +368,8 @@ def _run(
     plan = resolve(
         config, source.measurement, psf=psf, given=given
     )  # bad input is told here, at once
-    job = Session.of(viewer).start(Job(viewer, source, lambda: plan))
+    again = again_of(source, config, psf, given)
+    job = Session.of(viewer).start(Job(viewer, source, lambda: plan, again=again))
     return job if background else job.wait()
 
 

@@ -213,7 +213,7 @@ def test_what_cannot_work_is_refused_before_any_work(
 
 def test_examples_of_other_things_are_told_before_training() -> None:
     rows, columns = np.mgrid[:64, :64]
-    bright = 20.0 * (np.hypot(rows - 32, columns - 32) < 12).astype(np.float32)
+    bright = 250.0 * (np.hypot(rows - 32, columns - 32) < 12).astype(np.float32)
     options = ISCLOptions(steps=2, crop=32, width=2, batch=2, device="cpu", match="off")
     told: dict[bool, list[str]] = {}
     for other in (False, True):

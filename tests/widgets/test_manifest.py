@@ -49,7 +49,9 @@ def test_samples_open(manifest):
 
 
 @pytest.mark.gui
-@pytest.mark.parametrize("widget", ["dock:ReconWidget", "psf_dock:PsfWidget"])
+@pytest.mark.parametrize(
+    "widget", ["dock:ReconWidget", "psf_dock:PsfWidget", "runs_dock:RunsWidget"]
+)
 def test_opening_a_dock_loads_nothing_heavy(qapp, widget):
     module, _, name = widget.partition(":")
     code = f"""

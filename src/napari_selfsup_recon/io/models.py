@@ -143,6 +143,19 @@ def load(path: str | os.PathLike[str], *, physics: Physics | None = None) -> Lea
     return method
 
 
+def read_provenance(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Return what a model file tells of where the model comes from; empty if it tells nothing.
+
+    Raises
+    ------
+    FileError
+        If the file is missing, damaged or no model.
+    """
+    model, _ = _nsr.unpack(_files.existing(path), SCHEMA)
+    story = model.get("provenance")
+    return dict(story) if isinstance(story, Mapping) else {}
+
+
 def check_model_path(path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
     """Return the path that :func:`save_model` would write, if it can.
 

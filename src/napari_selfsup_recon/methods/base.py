@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from math import prod
 from pathlib import Path
@@ -184,6 +184,16 @@ class LearnedMethod(Method):
         state
             State of a :class:`~napari_selfsup_recon.core.events.Checkpoint` to resume from.
         """
+
+    @property
+    def snapshot(self) -> Callable[[], Mapping[str, Any]] | None:
+        """While it trains, and after it was stopped: returns the state to resume from.
+
+        Taken during training, it serves when training has ended, too, until which it holds all
+        that was trained with.
+        """
+        loop = getattr(self, "_loop", None)
+        return None if loop is None else cast(Callable[[], Mapping[str, Any]], loop.state)
 
     def fit(self, y: Any, *, clean: Any = None, progress: bool = True) -> Self:
         """Train to the end with a progress bar; returns the method."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
 from copy import copy
 from dataclasses import dataclass, replace
@@ -31,6 +31,7 @@ class Frame:
     part: int
     parts: int
     clean: FloatImage | None = None
+    state: Mapping[str, Any] | None = None
 
 
 def run_classical(
@@ -71,7 +72,7 @@ def run_learned(
     so far and the error.
     """
     method = cast(LearnedMethod, method)
-    progress = _Progress()
+    progress = _Progress(**best_of(frame.state))
     error: Exception | None = None
     try:
         yield from _train(method, frame, progress)
@@ -86,6 +87,8 @@ def run_learned(
     if not (method.trained and progress.steps):
         yield Notice("Stopped before anything was learned.", "warning")
         return None
+    state = progress.snapshot() if keep_model and error is None and progress.snapshot else None
+    progress.snapshot = None
     yield Stage("Reconstructing", None, frame.part, frame.parts)
     try:
         image = yield from _reconstruct(method, frame)
@@ -101,8 +104,23 @@ def run_learned(
         reason=progress.reason,
         scores=getattr(method, "scores", {}) or progress.scores,
         model=method if keep_model else None,
+        state=state,
         error=error,
     )
+
+
+def run_trained(
+    method: Method, frame: Frame, *, steps: int
+) -> Generator[Event, None, Outcome | None]:
+    """Reconstruct the frame with what was trained before, in ``steps`` steps."""
+    yield Stage("Reconstructing", None, frame.part, frame.parts)
+    image = yield from _reconstruct(cast(LearnedMethod, method), frame)
+    return Outcome(frame.index, image, steps, getattr(method, "best_step", steps), "applied")
+
+
+def best_of(state: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the best that was reached before training goes on from ``state``."""
+    return {} if state is None else {k: state[k] for k in ("best_score", "best_step") if k in state}
 
 
 @dataclass
@@ -111,6 +129,7 @@ class _Progress:
     best_step: int = 0
     best_score: float | None = None
     reason: str = "finished"
+    snapshot: Callable[[], Mapping[str, Any]] | None = None
 
     @property
     def scores(self) -> dict[str, float]:
@@ -132,9 +151,13 @@ def _train(
     method: LearnedMethod, frame: Frame, progress: _Progress
 ) -> Generator[Event, None, None]:
     previews = frame.previews
-    with closing(cast(Any, method.train(frame.measured.copy(), clean=frame.clean))) as events:
+    more = {} if frame.state is None else {"state": frame.state}
+    with closing(
+        cast(Any, method.train(frame.measured.copy(), clean=frame.clean, **more))
+    ) as events:
         for event in events:
             progress.take(event)
+            progress.snapshot = progress.snapshot or method.snapshot
             if not isinstance(event, Done | Preview):
                 yield _of_frame(event, frame)
             if frame.control.stopping:

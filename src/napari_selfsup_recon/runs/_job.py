@@ -23,13 +23,14 @@ from napari_selfsup_recon.physics.blur import Blur
 from napari_selfsup_recon.physics.identity import Identity
 from napari_selfsup_recon.physics.noise_estimate import NoiseEstimate
 from napari_selfsup_recon.runs._checks import doubts
-from napari_selfsup_recon.runs._frame import Frame, run_classical, run_learned
+from napari_selfsup_recon.runs._frame import Frame, run_classical, run_learned, run_trained
 from napari_selfsup_recon.runs._outcome import Outcome
 from napari_selfsup_recon.runs._preview import Previews
 from napari_selfsup_recon.runs._provenance import provenance
 from napari_selfsup_recon.runs._window import select
 from napari_selfsup_recon.runs.clean import stacks_of
 from napari_selfsup_recon.runs.control import Control
+from napari_selfsup_recon.runs.kept import Reuse
 from napari_selfsup_recon.runs.names import chosen_by, result_label
 from napari_selfsup_recon.runs.noise import noise_for
 from napari_selfsup_recon.runs.plan import RunPlan
@@ -40,12 +41,18 @@ class Job:
     """Runs the methods of a plan one after another, and each of them frame by frame."""
 
     def __init__(
-        self, plan: RunPlan, control: Control, device: torch.device, keep_models: bool
+        self,
+        plan: RunPlan,
+        control: Control,
+        device: torch.device,
+        keep_models: bool,
+        reuse: Reuse | None = None,
     ) -> None:
         self.plan = plan
         self.control = control
         self.device = device
         self.keep_models = keep_models
+        self.reuse = reuse
         self.frames = list(plan.measurement.leading_indices())
         self.steps = 0
 
@@ -99,12 +106,22 @@ class Job:
         parts = len(self.frames) * len(self.plan.methods)
         total = getattr(options, "steps", None) or getattr(options, "iterations", None)
         yield Stage(entry.label, total if isinstance(total, int) else None, part, parts)
-        noise = noise_for(self.plan.config.noise, measured, self.plan.psf)
-        method = self._build(entry, options, noise)
-        clean = self._clean if entry.clean else None
-        frame = Frame(index, measured, self.control, self._previews(), part, parts, clean)
-        run = run_learned if entry.learned else run_classical
-        outcome = yield from run(method, frame, keep_model=self.keep_models)
+        kept = self.reuse.of(self.frames.index(index)) if self.reuse and entry.learned else None
+        if self.reuse and kept and not self.reuse.train:
+            noise = None
+            method: Method = kept.method(self._physics())
+            frame = Frame(index, measured, self.control, self._previews(), part, parts)
+            outcome = yield from run_trained(method, frame, steps=self.reuse.steps)
+        else:
+            noise = noise_for(self.plan.config.noise, measured, self.plan.psf)
+            method = self._build(entry, options, noise)
+            clean = self._clean if entry.clean else None
+            state = kept.state if kept else None
+            frame = Frame(
+                index, measured, self.control, self._previews(), part, parts, clean, state
+            )
+            run = run_learned if entry.learned else run_classical
+            outcome = yield from run(method, frame, keep_model=self.keep_models)
         if outcome is not None:
             outcome = replace(
                 outcome, noise=noise, chosen=chosen_by(method, options, outcome.steps)
@@ -154,7 +171,13 @@ class Job:
         steps = max(o.steps for o in outcomes)
         label = result_label(entry.key, options, steps, *(o.chosen for o in outcomes))
         recipe = provenance(
-            self.plan, entry, options, outcomes, device=str(self.device), seconds=seconds
+            self.plan,
+            entry,
+            options,
+            outcomes,
+            device=str(self.device),
+            seconds=seconds,
+            story=self.reuse.story if self.reuse else None,
         )
         image = measurement.with_data(
             _stacked(measurement.shape, outcomes), name=f"{measurement.name} {label}"
@@ -166,6 +189,7 @@ class Job:
             provenance=recipe,
             companions=_companions(measurement, image, label) if entry.clean else {},
             models=tuple(o.model for o in outcomes if o.model is not None),
+            states=tuple(o.state for o in outcomes if o.model is not None),
         )
 
 

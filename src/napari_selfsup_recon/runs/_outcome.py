@@ -17,7 +17,8 @@ class Outcome:
     """An image and how it came about.
 
     ``error`` is what ended the work early; the image is then the best that was reached. ``noise``
-    is what the method was given, and ``chosen`` what it chose by itself, by option.
+    is what the method was given, and ``chosen`` what it chose by itself, by option. ``state`` is
+    what training can go on from.
     """
 
     index: tuple[int, ...]
@@ -27,6 +28,7 @@ class Outcome:
     reason: str
     scores: Mapping[str, float] = field(default_factory=dict)
     model: Any = None
+    state: Mapping[str, Any] | None = None
     error: Exception | None = None
     noise: NoiseEstimate | None = None
     chosen: Mapping[str, float] = field(default_factory=dict)

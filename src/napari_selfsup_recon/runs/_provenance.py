@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import isfinite
 from typing import Any
 
@@ -21,14 +21,18 @@ def provenance(
     *,
     device: str,
     seconds: float,
+    story: Mapping[str, Any] | None = None,
 ) -> Provenance:
     """Return the recipe and circumstances of what ``outcomes`` were stacked to; JSON-safe.
 
-    Scores, and what was chosen automatically, are given by frame where there are several.
+    Scores, and what was chosen automatically, are given by frame where there are several. ``story``
+    tells of the model that the run began with.
     """
     source = plan.measurement.describe()
     for key in ("region", "frames"):
         source[key] = plan.config.model_dump(mode="json")[key]
+    if story:
+        source["model"] = dict(story)
     scores = {
         name + (f" {list(o.index)}" if len(outcomes) > 1 else ""): float(score)
         for o in outcomes

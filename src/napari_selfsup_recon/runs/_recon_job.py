@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 from inspect import signature
@@ -22,12 +22,14 @@ from napari_selfsup_recon.methods.base import LearnedMethod, Method
 from napari_selfsup_recon.physics.base import Physics
 from napari_selfsup_recon.physics.noise_estimate import NoiseEstimate
 from napari_selfsup_recon.runs._checks import doubts
+from napari_selfsup_recon.runs._frame import best_of
 from napari_selfsup_recon.runs._outcome import Outcome
 from napari_selfsup_recon.runs._preview import Previews
 from napari_selfsup_recon.runs._provenance import provenance
 from napari_selfsup_recon.runs._trust import companions_of, phase_of, shown, what_can_be_learned
 from napari_selfsup_recon.runs.control import Control
 from napari_selfsup_recon.runs.instruments import SCANS
+from napari_selfsup_recon.runs.kept import Reuse
 from napari_selfsup_recon.runs.names import chosen_by, result_label
 from napari_selfsup_recon.runs.noise import noise_for
 from napari_selfsup_recon.runs.plan import RunPlan
@@ -44,6 +46,7 @@ class _Progress:
     best_score: float | None = None
     reason: str = "finished"
     error: Exception | None = None
+    snapshot: Callable[[], Mapping[str, Any]] | None = None
 
     def take(self, event: Event) -> None:
         if isinstance(event, Step) and event.finished:
@@ -60,7 +63,12 @@ class ReconJob:
     """Runs the methods of a plan that reconstructs."""
 
     def __init__(
-        self, plan: RunPlan, control: Control, device: torch.device, keep_models: bool
+        self,
+        plan: RunPlan,
+        control: Control,
+        device: torch.device,
+        keep_models: bool,
+        reuse: Reuse | None = None,
     ) -> None:
         assert plan.problem is not None
         self.plan = plan
@@ -68,6 +76,7 @@ class ReconJob:
         self.control = control
         self.device = device
         self.keep_models = keep_models
+        self.reuse = reuse
         self.steps = 0
         self.previews = Previews((), plan.config.preview_every, control)
 
@@ -89,8 +98,15 @@ class ReconJob:
     ) -> Iterator[Event]:
         began = perf_counter()
         noise = self._noise()
-        method = _build(entry, options, physics, noise)
-        progress = _Progress()
+        reuse = self.reuse if entry.learned else None
+        applied = reuse is not None and not reuse.train
+        method: Method
+        if reuse is not None and applied:
+            method = reuse.of(0).method(physics)
+            progress = _Progress(steps=reuse.steps, reason="applied")
+        else:
+            method = _build(entry, options, physics, noise)
+            progress = _Progress(**best_of(reuse.of(0).state if reuse else None))
         planned = getattr(options, "steps", None) or getattr(options, "iterations", None)
         total = planned if isinstance(planned, int) else None
         yield Stage(
@@ -100,13 +116,18 @@ class ReconJob:
             len(self.plan.methods),
         )
         shares: dict[str, float] = {}
-        if entry.learned:
+        state: Mapping[str, Any] | None = None
+        if entry.learned and not applied:
             shares = yield from what_can_be_learned(method)
             yield Stage(entry.label, total, number, len(self.plan.methods))
             yield from self._train(cast(LearnedMethod, method), progress)
             if not (cast(LearnedMethod, method).trained and progress.steps):
                 yield Notice("Stopped before anything was learned.", "warning")
                 return
+            if self.keep_models and progress.error is None and progress.snapshot is not None:
+                state = progress.snapshot()
+            progress.snapshot = None
+        if entry.learned:
             yield Stage("Reconstructing", len(self.problem.y), number, len(self.plan.methods))
         images, chosen = yield from self._slices(method, options, progress, learned=entry.learned)
         outcome = Outcome(
@@ -115,8 +136,9 @@ class ReconJob:
             steps=progress.steps,
             best_step=progress.best_step,
             reason="failed" if progress.error is not None else progress.reason,
-            scores=_scores(method, progress) | shares if entry.learned else {},
-            model=method if entry.learned and self.keep_models else None,
+            scores=_scores(method, progress) | shares if entry.learned and not applied else {},
+            model=method if entry.learned and self.keep_models and not applied else None,
+            state=state,
             noise=noise,
             chosen=chosen,
         )
@@ -136,9 +158,12 @@ class ReconJob:
     def _train(self, method: LearnedMethod, progress: _Progress) -> Iterator[Event]:
         """Train on all slices at once; what fails after something was learned is kept for later."""
         try:
-            with closing(cast(Any, method.train(self.problem.y.copy()))) as events:
+            state = self.reuse.of(0).state if self.reuse else None
+            more = {} if state is None else {"state": state}
+            with closing(cast(Any, method.train(self.problem.y.copy(), **more))) as events:
                 for event in events:
                     progress.take(event)
+                    progress.snapshot = progress.snapshot or method.snapshot
                     if not isinstance(event, Done | Preview | Stage):
                         yield event
                     if self.control.stopping:
@@ -239,7 +264,13 @@ class ReconJob:
             yield Notice(f"{entry.label}: {doubt}", "warning")
         label = result_label(entry.key, options, outcome.steps, outcome.chosen)
         recipe = provenance(
-            self.plan, entry, options, [outcome], device=str(self.device), seconds=seconds
+            self.plan,
+            entry,
+            options,
+            [outcome],
+            device=str(self.device),
+            seconds=seconds,
+            story=self.reuse.story if self.reuse else None,
         )
         result = problem.result
         image = result.with_data(data.reshape(result.shape), name=f"{result.name} {label}")
@@ -253,6 +284,7 @@ class ReconJob:
             provenance=recipe,
             companions=more,
             models=() if outcome.model is None else (outcome.model,),
+            states=() if outcome.model is None else (outcome.state,),
         )
 
 

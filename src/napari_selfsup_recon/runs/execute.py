@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from traceback import clear_frames
+from typing import TYPE_CHECKING
 
 from napari_selfsup_recon.core.errors import OutOfMemoryError, ReconError
 from napari_selfsup_recon.core.events import Event
@@ -13,11 +14,18 @@ from napari_selfsup_recon.runs.failures import as_recon_error
 from napari_selfsup_recon.runs.plan import RunPlan
 from napari_selfsup_recon.runs.result import Result
 
+if TYPE_CHECKING:
+    from napari_selfsup_recon.runs.kept import Reuse
+
 __all__ = ["Control", "Result", "execute"]
 
 
 def execute(
-    plan: RunPlan, control: Control | None = None, *, keep_models: bool = False
+    plan: RunPlan,
+    control: Control | None = None,
+    *,
+    keep_models: bool = False,
+    reuse: Reuse | None = None,
 ) -> Iterator[Event]:
     """Run a plan; a generator of events that lets go of everything when it is closed.
 
@@ -29,6 +37,8 @@ def execute(
         Handle to stop, to switch previews, and for the number of threads.
     keep_models
         Whether a :class:`Result` carries its trained methods, to save them.
+    reuse
+        Trained methods that are applied, or trained on, instead of new ones.
 
     Yields
     ------
@@ -60,7 +70,7 @@ def execute(
     with _threads(control.threads):
         try:
             kind = Job if plan.problem is None else ReconJob
-            yield from kind(plan, control, device, keep_models).run()
+            yield from kind(plan, control, device, keep_models, reuse).run()
         except ReconError as error:
             _let_go(error)
             raise

@@ -33,6 +33,8 @@ class Result(Event):
         Further images by name, with the same axes.
     models
         The trained methods, one a frame, where the run was asked to keep them.
+    states
+        What their training can go on from, one a model; None where it cannot.
     """
 
     measurement: Measurement
@@ -41,3 +43,4 @@ class Result(Event):
     provenance: Provenance
     companions: Mapping[str, Measurement] = field(default_factory=dict)
     models: tuple[Any, ...] = ()
+    states: tuple[Mapping[str, Any] | None, ...] = ()

@@ -11,6 +11,7 @@ from napari_selfsup_recon.widgets.bridge import unwrap
 from napari_selfsup_recon.widgets.comparison import current_comparison, related
 from napari_selfsup_recon.widgets.dock import ReconWidget
 from napari_selfsup_recon.widgets.mode_bar import MODES
+from napari_selfsup_recon.widgets.rerun import BUSY
 from napari_selfsup_recon.widgets.session import Session
 
 
@@ -61,3 +62,22 @@ def stop_and_keep() -> None:
         job.stop()
     else:
         show_info("No reconstruction is running.")
+
+
+def undo_last_result() -> None:
+    """Take away the layers of the last run in this viewer."""
+    _take_back("undo", "There is no result to undo.")
+
+
+def redo_last_result() -> None:
+    """Bring back the layers that were undone last in this viewer."""
+    _take_back("redo", "Nothing was undone.")
+
+
+def _take_back(verb: str, nothing: str) -> None:
+    viewer = napari.current_viewer()
+    session = Session.of(viewer) if viewer is not None else None
+    if session is not None and session.busy:
+        show_info(BUSY)
+    elif session is None or not getattr(session.undo, verb)():
+        show_info(nothing)

@@ -32,6 +32,12 @@ def companion(result: Layer | None, name: str) -> Image | None:
     return found() if found is not None else None
 
 
+def all_of(result: Layer) -> tuple[Image, ...]:
+    """Return all companions of a result that there are."""
+    made = (reference() for reference in _MADE.get(result, {}).values())
+    return tuple(layer for layer in made if layer is not None)
+
+
 def result_of(layer: Layer | None) -> Layer | None:
     """Return the result that ``layer`` is a companion of, or the layer itself."""
     for result, made in _MADE.items():

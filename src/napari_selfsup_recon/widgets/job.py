@@ -8,7 +8,7 @@ import time
 import weakref
 from collections.abc import Callable, Generator, Iterator
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image
 from napari.qt.threading import create_worker
@@ -23,6 +23,7 @@ from napari_selfsup_recon.core.measurement import Measurement
 from napari_selfsup_recon.runs.control import Control
 from napari_selfsup_recon.runs.execute import execute
 from napari_selfsup_recon.runs.failures import as_recon_error
+from napari_selfsup_recon.runs.kept import run_and_keep
 from napari_selfsup_recon.runs.names import label_of
 from napari_selfsup_recon.runs.plan import RunPlan
 from napari_selfsup_recon.runs.result import Result
@@ -34,6 +35,9 @@ from napari_selfsup_recon.widgets.live import LiveLayer
 from napari_selfsup_recon.widgets.recon_source import good_limits, result_source
 from napari_selfsup_recon.widgets.states import State
 from napari_selfsup_recon.widgets.warm_up import loaded_torch
+
+if TYPE_CHECKING:
+    from napari_selfsup_recon.widgets.again import Again
 
 
 class _Task(partial[Generator[Event | None, None, None]]):
@@ -67,7 +71,9 @@ class Job:
     preview
         Whether this is a quick try: its result replaces that of the last try.
     run
-        What executes a plan; for tests.
+        What executes a plan; unless it is given, a run that keeps its trained networks.
+    again
+        How the run can be repeated.
 
     Attributes
     ----------
@@ -75,12 +81,15 @@ class Job:
         Emitted with the new state.
     progressed
         Emitted when the facts changed, 10 times a second at most.
+    delivered
+        Emitted with each result and the layer that it became.
     finished
         Emitted when nothing runs any more.
     """
 
     changed = Signal(State)
     progressed = Signal()
+    delivered = Signal(Result, Image)
     finished = Signal()
 
     def __init__(
@@ -90,7 +99,8 @@ class Job:
         make_plan: Callable[[], RunPlan],
         *,
         preview: bool = False,
-        run: Callable[[RunPlan, Control], Iterator[Event]] = execute,
+        run: Callable[[RunPlan, Control], Iterator[Event]] | None = None,
+        again: Again | None = None,
     ) -> None:
         self.facts = Facts()
         self.plan: RunPlan | None = None
@@ -98,6 +108,7 @@ class Job:
         self.details = ""
         self.layers: list[Image] = []
         self.preview = preview
+        self.again = again
         self.source = source
         self._place = source
         self._limits: tuple[float, float] | None = None
@@ -108,7 +119,9 @@ class Job:
         control = Control(threads=max(1, (os.cpu_count() or 2) - 1))
         self._valve = Valve(control)
         self._live = LiveLayer(self._viewer, source, control)
-        self._events = drive(make_plan, run, self._valve)
+        # A try is not worth keeping: it saw little, for a short time.
+        run = run or partial(execute, keep_models=not preview)
+        self._events = drive(make_plan, partial(run_and_keep, run), self._valve)
         self._bar: Any = None
         self._drawing = False
         self._drawn: tuple[int, str] | None = None
@@ -313,6 +326,7 @@ class Job:
         for name, companion in event.companions.items():
             made = self._add_companion(viewer, companion, event.measurement.data.shape)
             companions.remember(layer, name, made)
+        self.delivered.emit(event, layer)
 
     def _add_companion(self, viewer: Any, companion: Measurement, result: tuple[int, ...]) -> Image:
         """Add what belongs to a result, where it lies and with a contrast of its own."""

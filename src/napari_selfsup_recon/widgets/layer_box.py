@@ -16,6 +16,11 @@ from napari_selfsup_recon.widgets.bridge import unwrap
 Preference = Callable[[Any, list[Layer]], Layer | None]
 
 
+def any_layer(layer: Layer) -> bool:
+    """Whether a layer may be chosen: every one."""
+    return True
+
+
 class LayerBox(QComboBox):
     """Chooses a layer; layers are held weakly and never looked up by name.
 
@@ -27,6 +32,8 @@ class LayerBox(QComboBox):
         Given the viewer and its image layers, says which one is meant as long as nobody chose.
     kind
         Class of the layers.
+    fits
+        Which of them may be chosen.
     nothing
         What the first entry is called that stands for no layer; there is none if empty.
     parent
@@ -46,11 +53,13 @@ class LayerBox(QComboBox):
         prefer: Preference,
         *,
         kind: type[Layer] = Image,
+        fits: Callable[[Layer], bool] = any_layer,
         nothing: str = "",
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self._kind = kind
+        self._fits = fits
         self._nothing = nothing
         self._viewer = weakref.ref(unwrap(viewer))
         self._prefer = prefer
@@ -85,7 +94,8 @@ class LayerBox(QComboBox):
         """Read the layer list of the viewer anew; a choice stays as long as its layer does."""
         viewer = self._viewer()
         before = self.layer
-        layers = [] if viewer is None else [x for x in viewer.layers if isinstance(x, self._kind)]
+        every = () if viewer is None else viewer.layers
+        layers = [x for x in every if isinstance(x, self._kind) and self._fits(x)]
         with QSignalBlocker(self):
             self.clear()
             self._layers = [weakref.ref(layer) for layer in layers]

@@ -5,16 +5,21 @@ from __future__ import annotations
 import weakref
 from typing import Any, TypeVar
 
+from napari.layers import Image
 from psygnal import Signal
 
 from napari_selfsup_recon.core.errors import InputError
 from napari_selfsup_recon.physics.psf.microscope import Microscope
+from napari_selfsup_recon.runs.result import Result
+from napari_selfsup_recon.widgets.again import again_of
 from napari_selfsup_recon.widgets.batch_job import BatchJob
 from napari_selfsup_recon.widgets.bridge import unwrap
 from napari_selfsup_recon.widgets.choices import Intent
 from napari_selfsup_recon.widgets.job import Job
 from napari_selfsup_recon.widgets.request import make_request
+from napari_selfsup_recon.widgets.run_log import RunLog
 from napari_selfsup_recon.widgets.states import State
+from napari_selfsup_recon.widgets.undo import Undo
 
 AnyJob = TypeVar("AnyJob", Job, BatchJob)
 
@@ -32,6 +37,10 @@ class Session:
         The microscope for which a PSF was computed last.
     job
         The last job, running or done.
+    log
+        The results of this viewer.
+    undo
+        Takes the layers of the last run away, and brings them back.
     changed
         Emitted when the state changed.
     progressed
@@ -46,6 +55,8 @@ class Session:
         self.intent: Intent | None = None
         self.microscope: Microscope | None = None
         self.job: Job | BatchJob | None = None
+        self.log = RunLog()
+        self.undo = Undo(viewer)
 
     @staticmethod
     def of(viewer: Any) -> Session:
@@ -90,6 +101,9 @@ class Session:
         self.job = job
         job.changed.connect(self._on_change)
         job.progressed.connect(self.progressed.emit)
+        if isinstance(job, Job):  # batches write files, no layers
+            job.delivered.connect(self._on_result)
+            job.finished.connect(self._on_finished)
         job.start()
         self.changed.emit()
         return job
@@ -104,7 +118,18 @@ class Session:
         """
         self.intent = intent
         request = make_request(intent, self.viewer, attempt=attempt)
-        return self.start(Job(self.viewer, request.source, request.resolve, preview=attempt))
+        again = again_of(request.source, request.config, request.psf, request.given)
+        return self.start(
+            Job(self.viewer, request.source, request.resolve, preview=attempt, again=again)
+        )
+
+    def _on_result(self, result: Result, layer: Image) -> None:
+        if isinstance(self.job, Job) and not self.job.preview:
+            self.log.add_result(result, layer, self.job.again)
+
+    def _on_finished(self) -> None:
+        if isinstance(self.job, Job):
+            self.undo.made(self.job.layers)
 
     def _on_change(self, state: State) -> None:
         viewer, job = self.viewer, self.job

@@ -240,6 +240,51 @@ TEXTS: dict[str, tuple[str, str]] = {
         "the straight line that fits the grey values best.",
     ),
     "measure": ("Measure", "Measures the compared images; large ones in their middle."),
+    "runs": (
+        "Runs of this viewer",
+        "What was made here, the latest first, with its held-out score (lower is better), steps "
+        "and time. The networks of the last 20 runs lie in memory, and of the last 3 what training "
+        "goes on from, several times as much; Forget frees both. Save models that matter.",
+    ),
+    "save model": (
+        "Save the model",
+        "Writes the trained network of the chosen run with its physics, options, scores and "
+        "history to an .nsr file.",
+    ),
+    "load model": (
+        "Load a model",
+        "Adds a trained network from an .nsr file to the list, to apply it here.",
+    ),
+    "forget run": (
+        "Forget the run",
+        "Takes the chosen run off the list and frees its network. Its layer stays.",
+    ),
+    "apply to": (
+        "Layer",
+        "Images of this viewer that the model of the chosen run fits: same axes, same voxel size "
+        "where it sharpens, same shape where it reconstructs.",
+    ),
+    "apply": (
+        "Apply to the layer",
+        "Reconstructs the layer with the network of the chosen run; nothing is learned. It serves "
+        "images of the same kind, noise and brightness. The result is a new layer.",
+    ),
+    "more steps": (
+        "More steps",
+        "How many steps to add. The learning rate is that of a run that was planned as long from "
+        "the start; the best network counts, so it does not get worse.",
+    ),
+    "train on": (
+        "Train on",
+        "Goes on where the training of the chosen run ended, with the same data. The result is a "
+        "new layer and a new run. The last 3 runs can be trained on.",
+    ),
+    "undo result": (
+        "Undo the last result",
+        "Takes away the layers of the last run, no others. They can be brought back until another "
+        "run is done; until then they lie in memory.",
+    ),
+    "redo result": ("Bring the result back", "Brings back the layers that were undone last."),
     "scores": (
         "Scores",
         "Sum: of the grey values, over that of the first image. Below 0: share of negative values. "

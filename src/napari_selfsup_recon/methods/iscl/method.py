@@ -178,7 +178,7 @@ class ISCL(LearnedMethod):
         if problem.misfit > _MISFIT:
             yield Notice(
                 "No noise makes the clean examples look like the noisy images: they seem to show "
-                "other things. Choose examples of the same kind; what they lack is taken for noise.",
+                "other things. Choose examples of the same kind, or what they lack is taken out.",
                 "warning",
             )
         self._facts["square"] = problem.model.isotropic
