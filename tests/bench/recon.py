@@ -114,7 +114,7 @@ def learned(
     kind = LEARNED[name]
     given = {key: value for key, value in chosen.items() if key in kind.options_type.model_fields}
     if name == "mc":
-        given |= {"alpha": 0.0, "split": 0.0}
+        given |= {"alpha": 0.0, "beta": 0.0, "split": 0.0}
     measured = protocol.measured(protocol.train)
     clean = protocol.train if name == "supervised" else None
 
