@@ -121,10 +121,10 @@ def shale(folder: Path, seed: int) -> Task:
 
 def diamond(folder: Path, seed: int) -> Task:
     """Slices of a scan; neighbours share its noise, which back-projection spreads."""
-    # Above the metal, which no clean example would show.
-    scan = SCANS["diamond"](folder / "ct", rows="4:44")
+    # Both ranges show the tool and its metal; above them there is air.
+    scan = SCANS["diamond"](folder / "ct", rows="76:106")
     every = np.arange(len(scan.degrees))
-    other = replace(SCANS["diamond"](folder / "ct", rows="44:84"), shown=every)
+    other = replace(SCANS["diamond"](folder / "ct", rows="104:134"), shown=every)
     none = argparse.Namespace()
     noisy = run(scan, "fbp", none)[0]
     full = run(other, "fbp", none)[0]
