@@ -166,8 +166,8 @@ class Loop:
         if not self._usable:
             raise UnstableTrainingError(
                 f"Training failed {self.attempt + 1} times: {trouble}.",
-                hint="Lower the learning rate, or check that what was said of the instrument (its PSF, "
-                "angles, mask or clean examples) fits the image.",
+                hint="Lower the learning rate, or check that what was given beside the image (PSF, "
+                "angles, mask, clean examples) fits it.",
             )
         yield Notice(f"Training stopped early: {trouble}. The best result is kept.", "warning")
         yield Done(step=self.best_step, reason="unstable")
