@@ -280,6 +280,8 @@ def test_results_beside_their_inputs_are_no_inputs(three: list[Path], tmp_path: 
     assert images_in(tmp_path, "[ab].tif") == three[:2]
     with pytest.raises(FileError, match="has a name like"):
         images_in(tmp_path, "*.npy")
+    with pytest.raises(FileError, match="does not lie in the folder"):
+        images_in(tmp_path, f"{tmp_path}/*.tif")
     with pytest.raises(FileError, match="no folder"):
         images_in(tmp_path / "gone")
 

@@ -2,60 +2,38 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import time
-import weakref
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image
-from napari.qt.threading import create_worker
-from napari.utils import progress
 from psygnal import Signal
 from qtpy.QtCore import QEventLoop
 from qtpy.QtWidgets import QApplication
 
-from napari_selfsup_recon.core.errors import ReconError
 from napari_selfsup_recon.core.events import Done, Event, Notice, Preview, Stage
 from napari_selfsup_recon.core.measurement import Measurement
 from napari_selfsup_recon.runs.control import Control
 from napari_selfsup_recon.runs.execute import execute
-from napari_selfsup_recon.runs.failures import as_recon_error
 from napari_selfsup_recon.runs.kept import run_and_keep
 from napari_selfsup_recon.runs.names import label_of
 from napari_selfsup_recon.runs.plan import RunPlan
 from napari_selfsup_recon.runs.result import Result
 from napari_selfsup_recon.widgets import companions, reblur
-from napari_selfsup_recon.widgets.bridge import Source, add_layer, unwrap
+from napari_selfsup_recon.widgets.bridge import Source, add_layer
 from napari_selfsup_recon.widgets.driver import Failure, Planned, Progress, Valve, drive
-from napari_selfsup_recon.widgets.facts import Facts
 from napari_selfsup_recon.widgets.live import LiveLayer
 from napari_selfsup_recon.widgets.recon_source import good_limits, result_source
 from napari_selfsup_recon.widgets.states import State
-from napari_selfsup_recon.widgets.warm_up import loaded_torch
+from napari_selfsup_recon.widgets.viewer_job import ViewerJob
 
 if TYPE_CHECKING:
     from napari_selfsup_recon.widgets.again import Again
 
 
-class _Task(partial[Generator[Event | None, None, None]]):
-    """What napari lists as being executed when its window is closed; shown by this name."""
-
-    title = "reconstruction"
-
-    def __str__(self) -> str:
-        return self.title
-
-    __repr__ = __str__
-
-
-def _pump(events: Iterator[Event | None]) -> Generator[Event | None, None, None]:
-    yield from events
-
-
-class Job:
+class Job(ViewerJob):
     """A run and the layers that come of it.
 
     Everything here is called on the main thread.
@@ -77,20 +55,11 @@ class Job:
 
     Attributes
     ----------
-    changed
-        Emitted with the new state.
-    progressed
-        Emitted when the facts changed, 10 times a second at most.
     delivered
         Emitted with each result and the layer that it became.
-    finished
-        Emitted when nothing runs any more.
     """
 
-    changed = Signal(State)
-    progressed = Signal()
     delivered = Signal(Result, Image)
-    finished = Signal()
 
     def __init__(
         self,
@@ -102,68 +71,36 @@ class Job:
         run: Callable[[RunPlan, Control], Iterator[Event]] | None = None,
         again: Again | None = None,
     ) -> None:
-        self.facts = Facts()
         self.plan: RunPlan | None = None
-        self.error: ReconError | None = None
-        self.details = ""
         self.layers: list[Image] = []
         self.preview = preview
         self.again = again
         self.source = source
         self._place = source
         self._limits: tuple[float, float] | None = None
-        self._state = State.PREVIEWING if preview else State.RUNNING
-        self._end = State.READY  # unless an event says otherwise, it was ended from outside
-        self._viewer = weakref.ref(unwrap(viewer))
         # One core is left to the window.
-        control = Control(threads=max(1, (os.cpu_count() or 2) - 1))
-        self._valve = Valve(control)
-        self._live = LiveLayer(self._viewer, source, control)
+        valve = Valve(Control(threads=max(1, (os.cpu_count() or 2) - 1)))
         # A try is not worth keeping: it saw little, for a short time.
         run = run or partial(execute, keep_models=not preview)
-        self._events = drive(make_plan, partial(run_and_keep, run), self._valve)
-        self._bar: Any = None
         self._drawing = False
         self._drawn: tuple[int, str] | None = None
-        task = _Task(_pump, self._events)
-        task.title = f"{'preview' if preview else 'reconstruction'} of {source.name!r}"
-        self._worker: Any = create_worker(task, _start_thread=False, _ignore_errors=True)
-        self._worker.yielded.connect(self._on_event)
-        self._worker.errored.connect(self._on_error)
-        self._worker.finished.connect(self._on_finished)
+        super().__init__(
+            viewer,
+            drive(make_plan, partial(run_and_keep, run), valve),
+            valve,
+            title=f"{'preview' if preview else 'reconstruction'} of {source.name!r}",
+            at_work=State.PREVIEWING if preview else State.RUNNING,
+        )
+        self._live = LiveLayer(self._viewer, source, valve.control)
 
     def start(self) -> Job:
         """Begin; returns itself."""
-        self._bar = progress(total=0, desc=f"{self.source.name}")
-        self._worker.start()
-        return self
-
-    @property
-    def state(self) -> State:
-        """What the job is doing, and how it ended."""
-        return self._state
-
-    @property
-    def done(self) -> bool:
-        """Whether nothing runs any more."""
-        return not self._state.busy
+        return self._begin_work(0, self.source.name)
 
     @property
     def made(self) -> list[str]:
         """Names of what came of it."""
         return [layer.name for layer in self.layers]
-
-    def pause(self) -> None:
-        """Hold the work at its next step."""
-        if self._state in (State.RUNNING, State.PREVIEWING):
-            self._valve.pause()
-            self._go(State.PAUSED)
-
-    def resume(self) -> None:
-        """Go on after :meth:`pause`."""
-        if self._state is State.PAUSED:
-            self._valve.resume()
-            self._go(State.PREVIEWING if self.preview else State.RUNNING)
 
     def stop(self) -> None:
         """Stop and keep: the best result so far becomes a layer."""
@@ -215,9 +152,7 @@ class Job:
 
     # -- from the worker, on the main thread ---------------------------------------------------
 
-    def _on_event(self, event: Event | None) -> None:
-        if event is None or self._worker is None or self._worker.abort_requested:
-            return
+    def _take(self, event: Event) -> None:
         if isinstance(event, Progress):
             self.facts.add(event.steps)
             self._show_bar()
@@ -236,7 +171,6 @@ class Job:
             self.error, self.details, self._end = event.error, event.details, State.FAILED
         elif isinstance(event, Done):
             self._end = State.DONE
-        self.progressed.emit()
 
     def _take_plan(self, plan: RunPlan) -> None:
         """Keep the plan; what is reconstructed lies elsewhere than what was measured."""
@@ -359,28 +293,9 @@ class Job:
             layer.contrast_limits_range = _wide_enough(layer.contrast_limits_range, limits)
             layer.contrast_limits = limits
 
-    def _on_error(self, error: Exception) -> None:
-        """Take what even the driver did not catch."""
-        self.error = as_recon_error(error)
-        self._end = State.FAILED
-
-    def _on_finished(self) -> None:
-        self._events.close()  # type: ignore[attr-defined]
-        self._worker = None
-        if self._bar is not None:
-            self._bar.close()
+    def _clear_up(self) -> None:
         self._guarded(lambda _: self._live.remove(), Event())
         self.plan = None  # it holds the data
-        gc.collect()
-        torch = loaded_torch()
-        if torch is not None and torch.cuda.is_available():
-            torch.cuda.empty_cache()
-        self._go(self._end)
-        self.finished.emit()
-
-    def _go(self, state: State) -> None:
-        self._state = state
-        self.changed.emit(state)
 
 
 def _wide_enough(limits: tuple[float, float], wanted: tuple[float, float]) -> tuple[float, float]:

@@ -27,13 +27,14 @@ def images_in(folder: Path, pattern: str = "*") -> list[Path]:
     """
     if not folder.is_dir():
         raise FileError(f"There is no folder {str(folder)!r}.", hint="Check the name.")
+    hint = "Write for example *.tif or cells_*."
+    if Path(pattern).anchor:
+        raise FileError(f"{pattern!r} does not lie in the folder.", hint=hint)
     try:
         found = sorted(path for path in folder.glob(pattern or "*") if is_image(path))
-    except (ValueError, NotImplementedError, OSError) as error:
-        raise FileError(
-            f"{pattern!r} is no pattern for names of files: {error}.",
-            hint="Write for example *.tif or cells_*.",
-        ) from error
+    except (ValueError, OSError) as error:
+        message = f"{pattern!r} is no pattern for names of files: {error}."
+        raise FileError(message, hint=hint) from error
     kept = without_results(found)
     if not kept:
         raise FileError(
