@@ -42,6 +42,20 @@ def make_job(viewer, layer, *, region=None, baseline=None, preview_every=0.05, *
     return Job(viewer, source, lambda: resolve(config, source.measurement))
 
 
+def opener_of(kind, viewer, qtbot):
+    """Return what opens docks of a kind, which follow the layer list as napari lets them."""
+
+    def opener():
+        dock = kind(viewer)
+        qtbot.addWidget(dock)
+        for name in ("inserted", "removed", "reordered", "renamed"):
+            getattr(viewer.layers.events, name).connect(dock.reset_choices)
+        dock.show()
+        return dock
+
+    return opener
+
+
 def training(job):
     """Whether the job has begun to learn; once true it stays true."""
     return len(job.facts.losses) > 3

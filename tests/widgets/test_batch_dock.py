@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from gui_helpers import add_cells, make_job, settle, training
+from gui_helpers import add_cells, make_job, opener_of, settle, training
 from napari_selfsup_recon.core.measurement import Measurement
 from napari_selfsup_recon.io import volumes
 from napari_selfsup_recon.methods.registry import METHODS
@@ -45,15 +45,7 @@ def folder(tmp_path):
 
 @pytest.fixture
 def open_dock(viewer, qtbot):
-    def opener():
-        dock = BatchWidget(viewer)
-        qtbot.addWidget(dock)
-        for name in ("inserted", "removed", "reordered", "renamed"):
-            getattr(viewer.layers.events, name).connect(dock.reset_choices)
-        dock.show()
-        return dock
-
-    return opener
+    return opener_of(BatchWidget, viewer, qtbot)
 
 
 def use_file(dock, tmp_path, **options):

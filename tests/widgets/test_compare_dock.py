@@ -8,7 +8,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QAbstractButton, QComboBox, QSlider, QWidget
 
 import recon_fakes
-from gui_helpers import add_cells, make_job, settle
+from gui_helpers import add_cells, make_job, opener_of, settle
 from napari_selfsup_recon.viewer import reconstruct
 from napari_selfsup_recon.widgets import companions
 from napari_selfsup_recon.widgets.bridge import add_layer, source_of
@@ -21,15 +21,7 @@ pytestmark = [pytest.mark.gui, pytest.mark.usefixtures("_fakes")]
 
 @pytest.fixture
 def open_dock(viewer, qtbot):
-    def opener():
-        dock = CompareWidget(viewer)
-        qtbot.addWidget(dock)
-        for name in ("inserted", "removed", "reordered", "renamed"):
-            getattr(viewer.layers.events, name).connect(dock.reset_choices)
-        dock.show()
-        return dock
-
-    return opener
+    return opener_of(CompareWidget, viewer, qtbot)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QAbstractButton, QAbstractSpinBox, QComboBox, QListWi
 
 import recon_fakes
 from fakes import FakeLearned
-from gui_helpers import add_cells, settle, training
+from gui_helpers import add_cells, opener_of, settle, training
 from napari_selfsup_recon.core.errors import InputError
 from napari_selfsup_recon.io.models import read_provenance
 from napari_selfsup_recon.methods.ssi.options import SSIOptions
@@ -30,15 +30,7 @@ pytestmark = [pytest.mark.gui, pytest.mark.usefixtures("_fakes")]
 
 @pytest.fixture
 def open_dock(viewer, qtbot):
-    def opener():
-        dock = RunsWidget(viewer)
-        qtbot.addWidget(dock)
-        for name in ("inserted", "removed", "reordered", "renamed"):
-            getattr(viewer.layers.events, name).connect(dock.reset_choices)
-        dock.show()
-        return dock
-
-    return opener
+    return opener_of(RunsWidget, viewer, qtbot)
 
 
 @pytest.fixture
