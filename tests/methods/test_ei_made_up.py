@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from napari_selfsup_recon.methods import EI, REI, EIOptions, REIOptions
-from napari_selfsup_recon.methods._recon._problem import Part
+from napari_selfsup_recon.methods._recon._part import Part
 from napari_selfsup_recon.methods.ei._trainee import EITrainee
 from napari_selfsup_recon.physics.base import Physics
 from napari_selfsup_recon.physics.inpainting import Inpainting

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import pytest
 from scipy import ndimage, signal
@@ -81,11 +79,9 @@ def test_samples_measure_their_truth(name):
 
 
 @pytest.mark.parametrize("name", SAMPLE_NAMES)
-def test_samples_are_instant_and_repeat(name):
+def test_samples_repeat(name):
     first = sample(name, seed=4)
-    start = time.process_time()
     again = sample(name, seed=4)
-    assert time.process_time() - start < 1
     assert np.array_equal(first.measured, again.measured)
     assert np.array_equal(first.truth, again.truth)
     assert not np.array_equal(first.measured, sample(name, seed=5).measured)

@@ -17,9 +17,10 @@ from napari_selfsup_recon.core.generators import relay
 from napari_selfsup_recon.core.options import Options
 from napari_selfsup_recon.core.random import torch_generator
 from napari_selfsup_recon.methods._recon._network import Reconstructor
+from napari_selfsup_recon.methods._recon._phase import has_phase
 from napari_selfsup_recon.methods._recon._problem import Problem
 from napari_selfsup_recon.methods._recon._trainee import ReconstructionTrainee
-from napari_selfsup_recon.methods._recon._units import Units
+from napari_selfsup_recon.methods._recon._units import Phase, Units
 from napari_selfsup_recon.methods._recon.options import NetworkOptions
 from napari_selfsup_recon.methods.base import LearnedMethod, as_tensor
 from napari_selfsup_recon.networks.unet import pooling_factors
@@ -185,9 +186,10 @@ class ReconstructionMethod(LearnedMethod):
             clean=images,
             held_out=options.held_out,
             seed=options.seed,
-            noise=self.noise,
+            noise=self._noise_of(items),
             start=options.start,
             positive=self._positive(),
+            phases=self._phases(),
         )
         levels = len(_WIDTHS[options.network])
         shape = physics.image_shape
@@ -196,6 +198,10 @@ class ReconstructionMethod(LearnedMethod):
             "pooling": pooling_factors((1.0,) * len(shape), shape, levels),
         }
         return problem
+
+    def _noise_of(self, y: Tensor) -> Noise | None:
+        """Return the noise of measurements ``(items, channel, *measurement_shape)``."""
+        return self.noise
 
     def _items(self, values: Any, shape: tuple[int, ...], what: str) -> Tensor:
         tensor = as_tensor(values, len(shape), self.physics.channels)
@@ -214,21 +220,55 @@ class ReconstructionMethod(LearnedMethod):
         model = Reconstructor(
             options.network,
             ndim,
-            physics.channels or 1,
+            self._channels(),
             widths=[options.width * factor for factor in factors],
             pooling=pooling,
             iterations=options.iterations,
             solver_steps=options.solver_steps,
             units=Units(**self._facts["units"]),
-            positive=self._positive(),
+            positive=self._positive(self._phase()),
             precision=options.precision,
             generator=torch_generator(options.seed, "weights", attempt),
         )
         return laid_out(model, ndim, self.device)
 
-    def _positive(self) -> bool:
+    def _channels(self) -> int:
+        """Return how many channels the network sees: one of amplitudes whose phase is told."""
+        return (self.physics.channels or 1) if self._phase() == "free" else 1
+
+    def _phase(self) -> Phase:
+        """Return what was taken of the phase when it was trained."""
+        return Units(**self._facts["units"]).phase
+
+    def _positive(self, phase: Phase = "free") -> bool:
+        """Return whether what the network answers is never negative."""
         wanted = self.options.positive
-        return wanted == "on" or (wanted == "auto" and self.physics.channels is None)
+        if wanted != "auto":
+            return wanted == "on"
+        return self.physics.channels is None if phase == "free" else phase == "positive"
+
+    def _phases(self) -> tuple[Phase, ...]:
+        """Return what may be taken of the phase.
+
+        Raises
+        ------
+        InputError
+            If a smooth phase is wanted that cannot be told.
+        """
+        options = self.options
+        able = has_phase(self.physics) and options.start == "total-variation"
+        if options.phase == "smooth" and not able:
+            raise InputError(
+                "The phase is to be smooth, but it cannot be told from this measurement.",
+                hint="It needs complex images, the start total-variation and a mask that covers "
+                "the middle of k-space; else choose phase=auto.",
+            )
+        if options.phase == "free" or not able:
+            return ("free",)
+        phases: tuple[Phase, ...] = ("signed",) if options.positive == "off" else ("positive",)
+        if options.positive == "auto":
+            phases = ("signed", "positive")
+        return phases if options.phase == "smooth" else ("free", *phases)
 
     def _finish(self, loop: Loop, trainee: ReconstructionTrainee) -> Iterator[Event]:
         model = self._current()

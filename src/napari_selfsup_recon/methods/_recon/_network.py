@@ -8,6 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from napari_selfsup_recon.methods._recon._phase import Phased, amplitude, phase_of, phased
 from napari_selfsup_recon.methods._recon._scaled import Scaled, scaled_equations
 from napari_selfsup_recon.methods._recon._start import smooth_start
 from napari_selfsup_recon.methods._recon._units import LEAST_TRUST, Units
@@ -26,7 +27,7 @@ class Reconstructor(nn.Module):
     kind
         ``"unet"`` repairs an image, ``"unrolled"`` repairs and returns to the data in turn.
     ndim, channels
-        Of the images.
+        Of the images; one channel for amplitudes whose phase is told by ``units``.
     widths, pooling
         Of the U-Nets.
     iterations, solver_steps
@@ -88,23 +89,31 @@ class Reconstructor(nn.Module):
             What made them.
         """
         system = scaled_equations(physics, y, self.units)
-        start = self._start(system, y, physics)
-        if isinstance(self.net, UNet):
-            with autocast(y.device, self.precision):
-                change = self.net(start)
-            return self._limited(start + change.float())
-        return self._unrolled(self.net, system, start)
+        turn = phase_of(self.units, physics, y)
+        if turn is None:
+            return self._solved(system, self._start(system, y, physics))
+        system = phased(system, turn)
+        return self._solved(system, self._start(system, y, physics)) * turn
+
+    def _solved(self, system: Scaled, start: Tensor) -> Tensor:
+        if isinstance(self.net, Unrolled):
+            return self._unrolled(self.net, system, start)
+        with autocast(start.device, self.precision):
+            change = self.net(start)
+        return self._limited(start + change.float())
 
     def _start(self, system: Scaled, y: Tensor, physics: Physics) -> Tensor:
         if self.units.variation:
             with torch.autocast(y.device.type, enabled=False):
                 return smooth_start(system, self.units.variation, positive=self.positive)
+        inverse: Tensor = physics.A_dagger(y) / self.units.image
+        if isinstance(system, Phased):
+            inverse = amplitude(inverse, system.turn)
         if isinstance(self.net, UNet):
-            inverse: Tensor = physics.A_dagger(y) / self.units.image
             return inverse
         if self.units.trust > LEAST_TRUST:
             # What is measured badly must not be drawn towards zero.
-            return self._limited(physics.A_dagger(y) / self.units.image)
+            return self._limited(inverse)
         return torch.zeros_like(system.backward(system.values))
 
     def _limited(self, x: Tensor) -> Tensor:

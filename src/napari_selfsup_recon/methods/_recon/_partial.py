@@ -18,6 +18,7 @@ from napari_selfsup_recon.physics.noise import Noise
 
 _FEWEST_VIEWS = 8
 _MIDDLE = 32  # part of the lines of k-space, on either side of the middle one
+_MOST, _STEPS = 16, 16  # the largest such part that is looked for, and in how many steps
 
 
 @dataclass(frozen=True)
@@ -195,20 +196,46 @@ def draw_split(physics: Physics, like: Tensor, share: float, generator: torch.Ge
     return hidden if observed is None else hidden * observed
 
 
+def middle_reach(physics: MRI) -> tuple[int, ...]:
+    """Return how far k-space is sampled without a gap on either side of its middle, axis by axis.
+
+    At most an eighth of an axis altogether; 0 along axes that are sampled throughout, and
+    everywhere where there is a gap.
+    """
+    mask = torch.tensor(physics.mask).reshape(-1, *physics.image_shape).all(0)
+    axes = _undersampled(physics)
+    for part in range(_STEPS, 0, -1):
+        reach = [n * part // (_MOST * _STEPS) for n in mask.shape]
+        box = tuple(
+            slice(n // 2 - far, n // 2 + far + 1) if axis in axes else slice(None)
+            for axis, (n, far) in enumerate(zip(mask.shape, reach, strict=True))
+        )
+        if bool(mask[box].all()):
+            return tuple(far if axis in axes else 0 for axis, far in enumerate(reach))
+    return (0,) * mask.ndim
+
+
+def _undersampled(physics: MRI) -> list[int]:
+    """Return the axes along which the mask of k-space changes."""
+    mask = torch.tensor(physics.mask).reshape(-1, *physics.image_shape)
+    return [
+        axis
+        for axis in range(len(physics.image_shape))
+        if not bool((mask == mask.narrow(1 + axis, 0, 1)).all())
+    ]
+
+
 def _lines(physics: MRI, share: float, generator: torch.Generator) -> Tensor:
     """Return hidden lines across the axis of k-space that is undersampled, or single samples."""
-    mask = torch.tensor(physics.mask).reshape(-1, *physics.image_shape)
-    shape = list(physics.image_shape)
-    for axis in range(len(shape)):
-        first = mask.narrow(1 + axis, 0, 1)
-        if bool((mask == first).all()):  # sampled all along this axis
-            shape[axis] = 1
+    axes = _undersampled(physics)
+    shape = [n if axis in axes else 1 for axis, n in enumerate(physics.image_shape)]
     drawn = (torch.rand(shape, generator=generator) < share).float()
     # All frequencies that are low along each undersampled axis.
     middle = []
-    for n in shape:
+    for n, known in zip(shape, middle_reach(physics), strict=True):
         reach = max(1, n // _MIDDLE)
-        middle.append(slice(None) if n == 1 else slice(n // 2 - reach, n // 2 + reach))
+        first, last = n // 2 - max(reach, known), n // 2 + max(reach, known + 1)
+        middle.append(slice(None) if n == 1 else slice(first, last))
     drawn[tuple(middle)] = 0
     return drawn
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
 import torch
@@ -12,13 +12,14 @@ from torch import Tensor
 from napari_selfsup_recon.core.errors import InputError
 from napari_selfsup_recon.core.random import torch_generator
 from napari_selfsup_recon.losses.consistency import weighted_mean
+from napari_selfsup_recon.methods._recon._part import Part
 from napari_selfsup_recon.methods._recon._partial import (
     draw_entries,
     equations,
     hide,
     noise_level,
 )
-from napari_selfsup_recon.methods._recon._units import LEAST_TRUST, Units
+from napari_selfsup_recon.methods._recon._units import LEAST_TRUST, Phase, Units
 from napari_selfsup_recon.methods._recon._variation import find_variation
 from napari_selfsup_recon.physics.base import Physics
 from napari_selfsup_recon.physics.noise import Noise
@@ -33,25 +34,6 @@ _POWER_STEPS = 20
 # What is learned is about so large as part of the image, and where the start is a good one.
 _LEARNED, _LEARNED_SMOOTH = 0.1, 0.03
 _MOST_TRUST = 100.0
-
-
-@dataclass(frozen=True)
-class Part:
-    """Some of the measurements.
-
-    Attributes
-    ----------
-    y
-        ``(n, channel, *measurement_shape)``, as recorded.
-    physics
-        What made them; entries that are held out are not recorded for it.
-    clean
-        Images over ``units.image``, where there are any.
-    """
-
-    y: Tensor
-    physics: Physics
-    clean: Tensor | None = None
 
 
 class Problem:
@@ -75,6 +57,8 @@ class Problem:
         The image that the network improves.
     positive
         Whether images are never negative.
+    phases
+        What may be taken of the phase of complex images, if the start is total variation.
 
     Attributes
     ----------
@@ -96,9 +80,11 @@ class Problem:
         noise: Noise | None = None,
         start: Literal["total-variation", "inverse"] = "inverse",
         positive: bool = False,
+        phases: Sequence[Phase] = ("free",),
     ) -> None:
         self.whole = physics
         self.y = y
+        self.noise = noise
         items = len(y)
         self.asked: tuple[Tensor, Tensor] | None = None
         self.physics = physics
@@ -123,8 +109,16 @@ class Problem:
         if smooth:
             # What is held out has no say in it.
             part = self.part(self.train)
-            weight = find_variation(part.physics, part.y, self.units, positive=positive, seed=seed)
-            self.units = replace(self.units, variation=weight)
+            weight, phase = find_variation(
+                part.physics,
+                part.y,
+                self.units,
+                noise=noise,
+                positive=positive,
+                phases=phases,
+                seed=seed,
+            )
+            self.units = replace(self.units, variation=weight, phase=phase)
         if clean is not None:
             self.clean = clean / self.units.image
 

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from napari_selfsup_recon.core.random import torch_generator
 from napari_selfsup_recon.losses.consistency import consistency
 from napari_selfsup_recon.methods._recon._network import Reconstructor
-from napari_selfsup_recon.methods._recon._problem import Part, Problem
+from napari_selfsup_recon.methods._recon._part import Part
+from napari_selfsup_recon.methods._recon._problem import Problem
 from napari_selfsup_recon.methods._recon.options import NetworkOptions
 from napari_selfsup_recon.training.micro import MicroBatch
 from napari_selfsup_recon.training.schedule import warm_cosine

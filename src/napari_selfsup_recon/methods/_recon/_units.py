@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
+
+#: What is taken of the phase of complex images: nothing; that it is smooth; and that amplitudes are
+#: not negative.
+Phase = Literal["free", "signed", "positive"]
 
 #: Where there is next to no noise.
 LEAST_TRUST = 0.01
@@ -25,6 +30,8 @@ class Units:
     variation
         Weight of the total variation of the image from which the network starts; 0: it starts from
         the classical inverse.
+    phase
+        Whether the phase of complex images is taken from the middle of k-space.
     """
 
     image: float
@@ -32,3 +39,4 @@ class Units:
     norm: float
     trust: float = LEAST_TRUST
     variation: float = 0.0
+    phase: Phase = "free"

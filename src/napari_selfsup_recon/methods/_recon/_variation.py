@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from math import log
 
 import torch
@@ -10,28 +12,41 @@ from torch import Tensor
 
 from napari_selfsup_recon.core.random import torch_generator
 from napari_selfsup_recon.losses.consistency import consistency
+from napari_selfsup_recon.losses.r2r import recorrupted
+from napari_selfsup_recon.methods._recon._part import Part
 from napari_selfsup_recon.methods._recon._partial import draw_split, has_views, hide
+from napari_selfsup_recon.methods._recon._phase import phased, smooth_phase
 from napari_selfsup_recon.methods._recon._scaled import scaled_equations
 from napari_selfsup_recon.methods._recon._start import smooth_start
-from napari_selfsup_recon.methods._recon._units import Units
+from napari_selfsup_recon.methods._recon._units import Phase, Units
 from napari_selfsup_recon.physics.base import Physics
 from napari_selfsup_recon.physics.mri import MRI
+from napari_selfsup_recon.physics.noise import Gaussian, Noise, PoissonGaussian
 
 _FIRST, _FACTOR = 1e-3, 3.0
 _SMALLEST, _LARGEST = 1e-6, 1.0
 _SHARE = 0.1
-_SLICES = 4
+_ITEMS = 4
 _CENTRE = 0.2
 _TINY = 1e-30
 
 
 @torch.no_grad()
 def find_variation(
-    physics: Physics, y: Tensor, units: Units, *, positive: bool, seed: int
-) -> float:
-    """Return the weight of total variation that predicts left-out values best.
+    physics: Physics,
+    y: Tensor,
+    units: Units,
+    *,
+    noise: Noise | None,
+    positive: bool,
+    phases: Sequence[Phase],
+    seed: int,
+) -> tuple[float, Phase]:
+    """Return the weight of total variation whose images tell most, and the phase.
 
-    Found by some slices, on a grid of factors of three and a parabola through its best points.
+    What counts is the error of values that are left out and, where the noise is known, of copies of
+    all values that have other noise than those which the image is made of. Found by some items, on
+    a grid of factors of three and a parabola through its best points.
 
     Parameters
     ----------
@@ -41,30 +56,76 @@ def find_variation(
         ``(items, channel, *measurement_shape)``.
     units
         Of the training.
+    noise
+        Of the measurements; None where it is not known.
     positive
         Whether images are never negative.
+    phases
+        What may be taken of the phase; what predicts best is.
     seed
         Of the draw of what is left out.
     """
-    few = torch.linspace(0, len(y) - 1, min(len(y), _SLICES)).round().long().tolist()
+    few = torch.linspace(0, len(y) - 1, min(len(y), _ITEMS)).round().long().tolist()
     own = physics if physics.items is None else physics.at(few)
-    some = y[few]
-    generator = torch_generator(seed, "variation")
-    if has_views(own):
+    tests = [_left_out(own, y[few], torch_generator(seed, "variation"))]
+    if isinstance(noise, (Gaussian, PoissonGaussian)):
+        generator = torch_generator(seed, "copies", device=y.device)
+        tests.append(_copied(own, y[few], noise, generator))
+
+    def missed(phase: Phase, weight: float) -> float:
+        return sum(test.error(phase, weight, units, positive=positive) for test in tests)
+
+    place, least = 0.0, float("inf")
+    chosen: Phase = "free"
+    for phase in phases:
+        where, score = _lowest(partial(missed, phase), round(place))
+        if score < least:
+            place, least, chosen = where, score, phase
+    return float(_FIRST * _FACTOR**place), chosen
+
+
+@dataclass(frozen=True)
+class _Test:
+    """What images are made of, and what they are asked for."""
+
+    shown: Part
+    asked: Part
+    weight: Tensor | None
+
+    def error(self, phase: Phase, weight: float, units: Units, *, positive: bool) -> float:
+        """Return the mean squared error of what images of a weight predict, in their units."""
+        y, physics = self.shown.y, self.shown.physics
+        system = scaled_equations(physics, y, units)
+        if phase == "free":
+            x = smooth_start(system, weight, positive=positive)
+        else:
+            turn = smooth_phase(physics, y)
+            x = smooth_start(phased(system, turn), weight, positive=phase == "positive") * turn
+        expected = self.asked.physics.A(x * units.image)
+        return float(consistency(expected, self.asked.y, weight=self.weight)) / units.measured**2
+
+
+def _left_out(physics: Physics, y: Tensor, generator: torch.Generator) -> _Test:
+    if has_views(physics):
         # Single values: a whole projection is foretold best by smoother images than the best ones.
-        hidden = (torch.rand(some.shape, generator=generator) < _SHARE).to(some)
+        hidden = (torch.rand(y.shape, generator=generator) < _SHARE).to(y)
     else:
-        hidden = draw_split(own, some, _SHARE, generator)
-    shown = scaled_equations(hide(own, hidden), some * (1 - hidden), units)
+        hidden = draw_split(physics, y, _SHARE, generator)
+    shown = Part(y * (1 - hidden), hide(physics, hidden))
+    if isinstance(physics, MRI):
+        hidden = hidden * outskirts(physics.measurement_shape).to(hidden)
+    return _Test(shown, Part(y, physics), hidden)
 
-    if isinstance(own, MRI):
-        hidden = hidden * outskirts(own.measurement_shape).to(hidden)
 
-    def missed(weight: float) -> float:
-        expected = own.A(smooth_start(shown, weight, positive=positive) * units.image)
-        return float(consistency(expected, some, weight=hidden))
+def _copied(physics: Physics, y: Tensor, noise: Noise, generator: torch.Generator) -> _Test:
+    weight = physics.observed(y)
+    given, asked = recorrupted(y, noise, generator, weight=weight)
+    return _Test(Part(given, physics), Part(asked, physics), weight)
 
-    found = {0: missed(_FIRST)}
+
+def _lowest(missed: Callable[[float], float], first: int) -> tuple[float, float]:
+    """Return the place on the grid of weights, or between, where least is missed, and how much."""
+    found = {first: missed(_FIRST * _FACTOR**first)}
     for way in (1, -1):
         place = best = min(found, key=found.__getitem__)
         while place + way not in found and _SMALLEST < _FIRST * _FACTOR ** (place + way) < _LARGEST:
@@ -74,7 +135,7 @@ def find_variation(
                 break
             best = place
     best = min(found, key=found.__getitem__)
-    return float(_FIRST * _FACTOR ** (best + between(found, best)))
+    return best + between(found, best), found[best]
 
 
 def between(found: dict[int, float], best: int) -> float:

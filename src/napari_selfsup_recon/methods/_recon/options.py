@@ -87,7 +87,15 @@ class NetworkOptions(TrainingOptions):
         "auto",
         title="Positive",
         advanced=True,
-        description="The result is never negative. auto: on, except for complex images.",
+        description="The result is never negative. auto: on; for the amplitude of complex "
+        "images where that predicts left-out samples better.",
+    )
+    phase: Literal["auto", "smooth", "free"] = option(
+        "auto",
+        title="Phase",
+        advanced=True,
+        description="Of complex images (MRI). smooth: as the middle of k-space has it, so only the "
+        "amplitude is sought. free: any. auto: what predicts left-out samples best.",
     )
     held_out: float = option(
         0.1,

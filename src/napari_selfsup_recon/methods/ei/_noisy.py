@@ -9,7 +9,7 @@ from torch import Tensor
 
 from napari_selfsup_recon.losses.r2r import Pair, recorrupted
 from napari_selfsup_recon.losses.renoise import Gradient, renoise
-from napari_selfsup_recon.methods._recon._problem import Part
+from napari_selfsup_recon.methods._recon._part import Part
 from napari_selfsup_recon.methods.ei._trainee import EITrainee
 from napari_selfsup_recon.methods.ei.options import NoisyOptions
 from napari_selfsup_recon.physics.base import Physics

@@ -14,8 +14,8 @@ from napari_selfsup_recon.losses.equivariance import equivariance
 from napari_selfsup_recon.losses.r2r import Pair
 from napari_selfsup_recon.methods._recon._frames import Frames
 from napari_selfsup_recon.methods._recon._network import Reconstructor
+from napari_selfsup_recon.methods._recon._part import Part
 from napari_selfsup_recon.methods._recon._partial import draw_split, has_views, hide, sharpened
-from napari_selfsup_recon.methods._recon._problem import Part
 from napari_selfsup_recon.methods._recon._trainee import ReconstructionTrainee
 from napari_selfsup_recon.methods.ei.options import EIOptions
 from napari_selfsup_recon.physics.base import Physics

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from napari_selfsup_recon.losses.sure import sure
 from napari_selfsup_recon.methods._recon._network import Reconstructor
-from napari_selfsup_recon.methods._recon._problem import Part
+from napari_selfsup_recon.methods._recon._part import Part
 from napari_selfsup_recon.methods.ei._noisy import NoisyTrainee
 from napari_selfsup_recon.methods.rei.options import REIOptions
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
+from torch import Tensor
+
 from napari_selfsup_recon.core.errors import InputError
 from napari_selfsup_recon.core.events import Event, Notice
 from napari_selfsup_recon.core.options import Options
@@ -47,10 +49,9 @@ class REI(EI):
     def _before(self, problem: Problem) -> Iterator[Event]:
         yield from super()._before(problem)
         if self.noise is None:
-            noise = self._known_noise(problem)
-            yield Notice(f"The noise was estimated from the measurement: {noise}.")
+            yield Notice(f"The noise was estimated from the measurement: {problem.noise}.")
 
-    def _known_noise(self, problem: Problem) -> Noise:
+    def _noise_of(self, y: Tensor) -> Noise:
         if self.noise is not None:
             if not isinstance(self.noise, (Gaussian, PoissonGaussian)):
                 raise InputError(
@@ -58,17 +59,17 @@ class REI(EI):
                     hint="Describe it as Gaussian, Poisson or PoissonGaussian.",
                 )
             return self.noise
-        if self.physics.observed(problem.y[:1]) is not None:
+        if self.physics.observed(y[:1]) is not None:
             raise InputError(
                 "The noise of measurements with missing entries cannot be estimated.",
                 hint="Give it, for example noise=Gaussian(0.05), in units of the measurement.",
             )
-        return estimate_noise(problem.y).model()
+        return estimate_noise(y).model()
 
     def _trainee(self, problem: Problem) -> ReconstructionTrainee:
         given: dict[str, Any] = {
             "build": self._build,
             "transform": self.transform,
-            "noise": self._known_noise(problem),
+            "noise": problem.noise,
         }
         return REITrainee(problem, self.options, **given)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from napari_selfsup_recon.methods._recon._network import Reconstructor
 from napari_selfsup_recon.methods._recon._partial import Partial, equations, hide
+from napari_selfsup_recon.methods._recon._phase import amplitude, phased
 from napari_selfsup_recon.methods._recon._scaled import Scaled
 from napari_selfsup_recon.methods._recon._start import smooth_start
 from napari_selfsup_recon.methods._recon._units import Units
@@ -94,7 +95,9 @@ class Missed(Scaled):
         return self.projection.null(values)
 
 
-def twin(model: Reconstructor, v: Tensor, projection: Projection) -> Tensor:
+def twin(
+    model: Reconstructor, v: Tensor, projection: Projection, turn: Tensor | None = None
+) -> Tensor:
     r"""Return whole images from what an instrument misses of them, by a network trained for it.
 
     The data consistency of the complement is
@@ -109,27 +112,35 @@ def twin(model: Reconstructor, v: Tensor, projection: Projection) -> Tensor:
         :math:`P_N z`, over ``units.image``, ``(batch, channel, *image_shape)``.
     projection
         Of the instrument.
+    turn
+        Phase of the images, where the network answers amplitudes.
     """
     if isinstance(model, Published):
         return model.passed(v, projection.null)
+    system: Scaled = Missed(projection.physics, 1.0, v.detach(), projection)
     start = v
+    if turn is not None:
+        system, start = phased(system, turn), amplitude(v, turn)
     if model.units.variation and projection.quick:
         with torch.autocast(v.device.type, enabled=False):
-            system = Missed(projection.physics, 1.0, v.detach(), projection)
             start = smooth_start(
                 system, model.units.variation, positive=model.positive, rounds=_ROUNDS
             )
 
     def consistency(x: Tensor, strength: Tensor) -> Tensor:
         with torch.autocast(x.device.type, enabled=False):
-            return x + (v - projection.null(x)) / (1 + strength)
+            if turn is None:
+                return x + (v - projection.null(x)) / (1 + strength)
+            change = amplitude(v - projection.null(x * turn), turn)
+            return x + change / (1 + strength)
 
     with autocast(v.device, model.precision):
         if isinstance(model.net, UNet):
             x = start + model.net(start).float()
         else:
             x = model.net(start, consistency).float()
-    return open_clamp(x, 0.0) if model.positive else x
+    x = open_clamp(x, 0.0) if model.positive else x
+    return x if turn is None else x * turn
 
 
 class Published(Reconstructor):

@@ -11,8 +11,10 @@ from torch import Tensor, nn
 
 from napari_selfsup_recon.losses.siamese import siamese
 from napari_selfsup_recon.methods._recon._network import Reconstructor
+from napari_selfsup_recon.methods._recon._part import Part
 from napari_selfsup_recon.methods._recon._partial import draw_split
-from napari_selfsup_recon.methods._recon._problem import Part, Problem
+from napari_selfsup_recon.methods._recon._phase import phase_of
+from napari_selfsup_recon.methods._recon._problem import Problem
 from napari_selfsup_recon.methods.ei._noisy import NoisyTrainee
 from napari_selfsup_recon.methods.siam._balance import Balance
 from napari_selfsup_recon.methods.siam._network import Projections, twin
@@ -115,9 +117,10 @@ class SIAMTrainee(NoisyTrainee):
         options = self.options
         target = self._target(z, shown)
         projection = self.projections.of(physics)
+        turn = phase_of(model.units, shown.physics, shown.y)
         found = siamese(
             z.detach() if options.gradient == "stop" else z,
-            lambda v: twin(model, v, projection),
+            lambda v: twin(model, v, projection, turn),
             projection.null,
             self.on_device(generator),
             sigma=options.draw,

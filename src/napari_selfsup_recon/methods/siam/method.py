@@ -15,9 +15,10 @@ from napari_selfsup_recon.core.options import Options
 from napari_selfsup_recon.core.random import torch_generator
 from napari_selfsup_recon.methods._recon._method import ReconstructionMethod
 from napari_selfsup_recon.methods._recon._network import Reconstructor
+from napari_selfsup_recon.methods._recon._phase import phase_of
 from napari_selfsup_recon.methods._recon._problem import FEWEST_SLICES, Problem
 from napari_selfsup_recon.methods._recon._trainee import ReconstructionTrainee
-from napari_selfsup_recon.methods._recon._units import Units
+from napari_selfsup_recon.methods._recon._units import Phase, Units
 from napari_selfsup_recon.methods.base import as_tensor
 from napari_selfsup_recon.methods.ei.method import choose_transform
 from napari_selfsup_recon.methods.siam._network import Projections, Published, twin
@@ -131,7 +132,8 @@ class SIAM(ReconstructionMethod):
         assert isinstance(model, Reconstructor)
         image = model(y.to(self.device), physics)
         projection = self._projections.of(physics)
-        again = twin(model, projection.null(image), projection)
+        turn = phase_of(model.units, physics, y.to(self.device))
+        again = twin(model, projection.null(image), projection, turn)
         unit = self._facts["units"]["image"]
         first, second = (physics.field_of_view(unit * x).cpu() for x in (image, again))
         return first, second
@@ -196,6 +198,9 @@ class SIAM(ReconstructionMethod):
             noise=self.noise,
             projections=self._projections,
         )
+
+    def _phases(self) -> tuple[Phase, ...]:
+        return super()._phases() if self.options.blocks == "default" else ("free",)
 
     def _build(self, attempt: int) -> nn.Module:
         options, ndim = self.options, len(self.physics.image_shape)

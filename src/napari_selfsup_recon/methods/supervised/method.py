@@ -11,7 +11,8 @@ from napari_selfsup_recon.core.errors import InputError
 from napari_selfsup_recon.core.options import Options
 from napari_selfsup_recon.methods._recon._method import ReconstructionMethod
 from napari_selfsup_recon.methods._recon._network import Reconstructor
-from napari_selfsup_recon.methods._recon._problem import FEWEST_SLICES, Part, Problem
+from napari_selfsup_recon.methods._recon._part import Part
+from napari_selfsup_recon.methods._recon._problem import FEWEST_SLICES, Problem
 from napari_selfsup_recon.methods._recon._trainee import ReconstructionTrainee
 from napari_selfsup_recon.methods.supervised.options import SupervisedOptions
 
