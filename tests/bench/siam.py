@@ -132,7 +132,7 @@ def main() -> None:
                 kind, more = rows[name]
                 if name == "siam+ei":
                     term = REIOptions() if trial.noise else EIOptions()
-                    more = {"alpha": term.alpha, "beta": term.beta}
+                    more = {"alpha": None, "beta": term.beta}
                 given = {**chosen, "seed": seed, **more}
                 images, note = trained(kind, given, trial, groups, arguments)
             else:

@@ -60,9 +60,11 @@ class EITrainee(ReconstructionTrainee):
     options: EIOptions
     quiet = True
 
-    def __init__(self, *args: Any, transform: Transform, passes: int = 2, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, transform: Transform, alpha: float, passes: int = 2, **kwargs: Any
+    ) -> None:
         super().__init__(*args, passes=passes, **kwargs)
-        self.transform = transform
+        self.transform, self.alpha = transform, alpha
         self.frames = Frames(self.problem.physics)
 
     def loss(
@@ -123,7 +125,7 @@ class EITrainee(ReconstructionTrainee):
     ) -> Tensor:
         """Return the second and third term; ``x`` was made without what is ``hidden``."""
         options = self.options
-        if not options.alpha and not options.beta:
+        if not self.alpha and not options.beta:
             return x.new_zeros(())
         asked = part.physics.observed(part.y)
         if self.quiet and hidden is not None:
@@ -136,7 +138,7 @@ class EITrainee(ReconstructionTrainee):
         moved = move.forth(x)
         again = model(self._measure(move.physics, moved, generator), move.physics)
         change = again - moved
-        loss = options.alpha * weighted_mean(change.square(), move.valid)
+        loss = self.alpha * weighted_mean(change.square(), move.valid)
         if options.beta:
             # As a change of x: what moved out of the image, and what interpolation lost, is kept.
             inside = change if move.valid is None else change * move.valid
@@ -170,7 +172,7 @@ class EITrainee(ReconstructionTrainee):
         self, model: Reconstructor, x: Tensor, physics: Physics, generator: torch.Generator
     ) -> Tensor:
         """Return the second term, with its weight, through which gradients pass."""
-        if not self.options.alpha:
+        if not self.alpha:
             return x.new_zeros(())
         shape = x.shape[2:]
         action = self.transform.draw(shape, generator)
@@ -182,7 +184,7 @@ class EITrainee(ReconstructionTrainee):
             weight=action.valid(shape, like=x),
             stop_gradient=self.options.stop_gradient,
         )
-        return self.options.alpha * found.loss
+        return self.alpha * found.loss
 
     def _measure(self, physics: Physics, x: Tensor, generator: torch.Generator) -> Tensor:
         """Return the measurement of an image that was made up."""

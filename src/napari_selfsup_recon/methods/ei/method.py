@@ -12,6 +12,7 @@ from napari_selfsup_recon.core.events import Event, Notice
 from napari_selfsup_recon.core.indexing import spatial
 from napari_selfsup_recon.core.options import Options
 from napari_selfsup_recon.core.random import torch_generator
+from napari_selfsup_recon.methods._recon._frames import Frames
 from napari_selfsup_recon.methods._recon._method import ReconstructionMethod
 from napari_selfsup_recon.methods._recon._problem import Problem
 from napari_selfsup_recon.methods._recon._trainee import ReconstructionTrainee
@@ -23,6 +24,8 @@ from napari_selfsup_recon.transforms.names import from_name
 
 _MOVES = 3
 _SAME = 0.02
+# Weights of the equivariance.
+_QUIET, _NOISY_SCAN, _NOISY_MASK = 0.5, 0.1, 3.0
 
 
 def choose_transform(name: str, physics: Physics) -> str:
@@ -35,6 +38,19 @@ def choose_transform(name: str, physics: Physics) -> str:
         return name
     masks = type(physics).__name__ == "Inpainting"
     return "shift" if masks else "rotate"
+
+
+def choose_alpha(wanted: float | None, physics: Physics, *, noisy: bool) -> float:
+    """Return the weight of the equivariance, chosen by the instrument where it is None.
+
+    Among noise the turned scan is the better teacher, and the weight of made-up measurements, which
+    are noisier than real ones, is small. Masks of pixels and of k-space cannot be turned.
+    """
+    if wanted is not None:
+        return wanted
+    if not noisy:
+        return _QUIET
+    return _NOISY_SCAN if Frames(physics).there else _NOISY_MASK
 
 
 @torch.no_grad()
@@ -103,4 +119,5 @@ class EI(ReconstructionMethod):
 
     def _trainee(self, problem: Problem) -> ReconstructionTrainee:
         given: dict[str, Any] = {"build": self._build, "transform": self.transform}
-        return EITrainee(problem, self.options, **given)
+        alpha = choose_alpha(self.options.alpha, self.physics, noisy=False)
+        return EITrainee(problem, self.options, alpha=alpha, **given)

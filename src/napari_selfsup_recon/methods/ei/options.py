@@ -18,14 +18,15 @@ class EIOptions(NetworkOptions):
         "part of it then: rotate for CT and MRI, shift for missing pixels, scale for blur. auto "
         "chooses by the instrument.",
     )
-    alpha: float = option(
-        0.5,
+    alpha: float | None = option(
+        None,
         ge=0,
         le=1e6,
         title="Equivariance",
         advanced=True,
         description="Weight of the equivariance against the agreement with the measurement; both "
-        "are in units of the image, whatever the units of the data. 0 leaves it out.",
+        "are in units of the image, whatever the units of the data. Without a value it is chosen "
+        "by the instrument; 0 leaves it out.",
     )
     beta: float = option(
         1.0,

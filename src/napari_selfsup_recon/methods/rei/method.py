@@ -12,7 +12,7 @@ from napari_selfsup_recon.core.events import Event, Notice
 from napari_selfsup_recon.core.options import Options
 from napari_selfsup_recon.methods._recon._problem import Problem
 from napari_selfsup_recon.methods._recon._trainee import ReconstructionTrainee
-from napari_selfsup_recon.methods.ei.method import EI
+from napari_selfsup_recon.methods.ei.method import EI, choose_alpha
 from napari_selfsup_recon.methods.rei._trainee import REITrainee
 from napari_selfsup_recon.methods.rei.options import REIOptions
 from napari_selfsup_recon.physics.noise import Gaussian, Noise, PoissonGaussian
@@ -70,6 +70,7 @@ class REI(EI):
         given: dict[str, Any] = {
             "build": self._build,
             "transform": self.transform,
+            "alpha": choose_alpha(self.options.alpha, self.physics, noisy=True),
             "noise": problem.noise,
         }
         return REITrainee(problem, self.options, **given)

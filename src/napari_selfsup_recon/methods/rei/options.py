@@ -11,15 +11,6 @@ from napari_selfsup_recon.methods.ei.options import NoisyOptions
 class REIOptions(NoisyOptions):
     """How REI learns. The defaults serve most instruments."""
 
-    alpha: float = option(
-        0.1,
-        ge=0,
-        le=1e6,
-        title="Equivariance",
-        advanced=True,
-        description="Weight of the equivariance against the agreement with the measurement; both "
-        "are in units of the image, whatever the units of the data. 0 leaves it out.",
-    )
     beta: float = option(
         0.0,
         ge=0,

@@ -41,8 +41,8 @@ class SIAMTrainee(NoisyTrainee):
     ----------
     problem, options, build
         As for the other methods.
-    transform
-        For the term of EI.
+    transform, alpha
+        For the term of EI, and its weight.
     noise
         Of the measurement, None where it is not known.
     projections
@@ -58,13 +58,20 @@ class SIAMTrainee(NoisyTrainee):
         *,
         build: Callable[[int], nn.Module],
         transform: Transform,
+        alpha: float,
         noise: Noise | None,
         projections: Projections,
     ) -> None:
-        passes = 1 + self._siamese(options) + bool(options.alpha)
+        passes = 1 + self._siamese(options) + bool(alpha)
         self.projections = projections
         super().__init__(
-            problem, options, build=build, transform=transform, passes=passes, noise=noise
+            problem,
+            options,
+            build=build,
+            transform=transform,
+            alpha=alpha,
+            passes=passes,
+            noise=noise,
         )
 
     def begin(self, attempt: int) -> None:
@@ -99,7 +106,7 @@ class SIAMTrainee(NoisyTrainee):
         if self._siamese(options):
             twins = self._twins(model, z, shown, part.physics, generator)
             total = total + self._balance.weight(model, agreement, twins) * twins
-        if not options.alpha:
+        if not self.alpha:
             return total
         if options.stop_gradient == "both":
             return total + self._made_up(model, part, z, hidden, generator)

@@ -20,7 +20,7 @@ from napari_selfsup_recon.methods._recon._problem import FEWEST_SLICES, Problem
 from napari_selfsup_recon.methods._recon._trainee import ReconstructionTrainee
 from napari_selfsup_recon.methods._recon._units import Phase, Units
 from napari_selfsup_recon.methods.base import as_tensor
-from napari_selfsup_recon.methods.ei.method import choose_transform
+from napari_selfsup_recon.methods.ei.method import choose_alpha, choose_transform
 from napari_selfsup_recon.methods.siam._network import Projections, Published, twin
 from napari_selfsup_recon.methods.siam._trainee import SIAMTrainee
 from napari_selfsup_recon.methods.siam.options import SIAMOptions
@@ -82,7 +82,7 @@ class SIAM(ReconstructionMethod):
     @property
     def transform(self) -> Transform | None:
         """How the object could also have been placed; None where equivariance has no weight."""
-        return self._moves() if self.options.alpha else None
+        return self._moves() if self._alpha() else None
 
     def behind(self, physics: Physics) -> Self:
         """Return this method, as it was trained, behind another instrument of the same kind.
@@ -137,6 +137,9 @@ class SIAM(ReconstructionMethod):
         unit = self._facts["units"]["image"]
         first, second = (physics.field_of_view(unit * x).cpu() for x in (image, again))
         return first, second
+
+    def _alpha(self) -> float:
+        return choose_alpha(self.options.alpha, self.physics, noisy=self.noise is not None)
 
     def _moves(self) -> Transform:
         return from_name(choose_transform(self.options.transform, self.physics))
@@ -195,6 +198,7 @@ class SIAM(ReconstructionMethod):
             self.options,
             build=self._build,
             transform=self._moves(),
+            alpha=self._alpha(),
             noise=self.noise,
             projections=self._projections,
         )

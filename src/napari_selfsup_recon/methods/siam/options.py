@@ -55,14 +55,15 @@ class SIAMOptions(NoisyOptions):
         description="Standard deviation of the noise that is added to what the second twin sees, "
         "as part of the brightness of the image.",
     )
-    alpha: float = option(
+    alpha: float | None = option(
         0.0,
         ge=0,
         le=1e6,
         title="Equivariance",
         advanced=True,
         description="Weight of the equivariance of EI, in units of the image. 0 leaves it out, and "
-        "the return to the data with it.",
+        "the return to the data with it; without a value it is that of EI, or of REI where the "
+        "noise is known.",
     )
     projection: Literal["auto", "exact", "iterated", "polynomial"] = option(
         "auto",
