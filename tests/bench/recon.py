@@ -5,8 +5,9 @@
 Protocols: ``sparse-view`` (CT, 16 views, no noise), ``low-dose`` (the same as photon counts),
 ``missing-pixels`` (photon noise) and ``head`` (MRI, a quarter of k-space). Every object has one
 measurement with one noise. Networks see the training set; what is printed is another set, the test
-set or, while options are chosen, ``--split validation``. ``mc`` is measurement consistency alone,
-``supervised`` the same network after the same steps, taught by clean images.
+set or, while options are chosen, ``--split validation``. ``start`` is the network before it learns,
+``mc`` measurement consistency alone, ``supervised`` the same network after as many steps, taught by
+clean images.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from napari_selfsup_recon.core.events import Notice, Step
 from napari_selfsup_recon.metrics import psnr, ssim
 
 CLASSICAL = ("inverse", "least-squares", "tv")
-LEARNED = {"mc": EI, "ei": EI, "rei": REI, "supervised": Supervised}
+LEARNED = {"start": EI, "mc": EI, "ei": EI, "rei": REI, "supervised": Supervised}
 
 
 def main() -> None:
@@ -112,6 +113,8 @@ def learned(
 ) -> tuple[Images, str]:
     """Train, and return the images and what there is to tell."""
     kind = LEARNED[name]
+    if name == "start" and protocol.noise is not None:
+        kind = REI
     given = {key: value for key, value in chosen.items() if key in kind.options_type.model_fields}
     if name == "mc":
         given |= {"alpha": 0.0, "beta": 0.0, "split": 0.0}
@@ -122,9 +125,11 @@ def learned(
         return kind(protocol.physics, kind.options_type(**{**given, **more}), noise=protocol.noise)
 
     steps = arguments.steps
-    if arguments.minutes:
+    if arguments.minutes and name != "start":
         pace = seconds_per_step(method(steps=1000).train(measured, clean=clean))
         steps = max(10, int(60 * arguments.minutes / pace))
+    if name == "start":
+        steps, given = 1, {**given, "learning_rate": 1e-12}
     if steps:
         given |= {"steps": steps}
         given.setdefault("patience", steps)
