@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import replace
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
+from napari_selfsup_recon.core.random import torch_generator
 from napari_selfsup_recon.losses.siamese import siamese
 from napari_selfsup_recon.methods._recon._network import Reconstructor
 from napari_selfsup_recon.methods._recon._part import Part
-from napari_selfsup_recon.methods._recon._partial import draw_split
+from napari_selfsup_recon.methods._recon._partial import draw_split, hide
 from napari_selfsup_recon.methods._recon._phase import phase_of
 from napari_selfsup_recon.methods._recon._problem import Problem
 from napari_selfsup_recon.methods.ei._noisy import NoisyTrainee
 from napari_selfsup_recon.methods.siam._balance import Balance
+from napari_selfsup_recon.methods.siam._mixture import Mixture, Shares, differences
 from napari_selfsup_recon.methods.siam._network import Projections, twin
 from napari_selfsup_recon.methods.siam.options import SIAMOptions
 from napari_selfsup_recon.physics.base import Physics
@@ -26,6 +28,8 @@ from napari_selfsup_recon.training.trainee import Work
 from napari_selfsup_recon.transforms.base import Transform
 
 _TEACHER = 0.99
+# Of the values that decide the shares of the twins, where none are hidden in training.
+_SPLIT = 0.125
 
 
 class SIAMTrainee(NoisyTrainee):
@@ -111,6 +115,27 @@ class SIAMTrainee(NoisyTrainee):
         if options.stop_gradient == "both":
             return total + self._made_up(model, part, z, hidden, generator)
         return total + self._equivariance(model, z, part.physics, generator)
+
+    @torch.no_grad()
+    def mixture(self, model: Reconstructor) -> Generator[None, None, Shares]:
+        """Return the shares of the second twin in the result, by what is held out."""
+        found, options = Mixture(self.problem.units), self.options
+        share = options.split or _SPLIT
+        for item in self.problem.choose:
+            part = self.problem.part([item])
+            for look in range(self.looks):
+                generator = torch_generator(options.seed, "mixture", item, look)
+                hidden = draw_split(part.physics, part.y, share, generator)
+                copies = self._copies(part, generator)
+                y = part.y if copies is None else copies.given
+                shown = Part(y * (1 - hidden), hide(part.physics, hidden))
+                parts = differences(model, shown, self.projections)
+                found.add(parts, part, hidden)
+                if copies is not None:
+                    seen = shown.physics.observed(part.y)
+                    found.add(parts, replace(part, y=copies.asked), seen)
+                yield
+        return found.shares()
 
     def _twins(
         self,

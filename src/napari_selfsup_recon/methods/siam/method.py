@@ -10,23 +10,26 @@ import torch
 from torch import Tensor, nn
 
 from napari_selfsup_recon.core.errors import InputError
-from napari_selfsup_recon.core.events import Event, Notice
+from napari_selfsup_recon.core.events import Event, Notice, Step
+from napari_selfsup_recon.core.generators import relay
 from napari_selfsup_recon.core.options import Options
 from napari_selfsup_recon.core.random import torch_generator
 from napari_selfsup_recon.methods._recon._method import ReconstructionMethod
 from napari_selfsup_recon.methods._recon._network import Reconstructor
-from napari_selfsup_recon.methods._recon._phase import phase_of
+from napari_selfsup_recon.methods._recon._part import Part
 from napari_selfsup_recon.methods._recon._problem import FEWEST_SLICES, Problem
 from napari_selfsup_recon.methods._recon._trainee import ReconstructionTrainee
 from napari_selfsup_recon.methods._recon._units import Phase, Units
 from napari_selfsup_recon.methods.base import as_tensor
 from napari_selfsup_recon.methods.ei.method import choose_alpha, choose_transform
-from napari_selfsup_recon.methods.siam._network import Projections, Published, twin
+from napari_selfsup_recon.methods.siam._mixture import NONE, Shares, differences, mixed
+from napari_selfsup_recon.methods.siam._network import Projections, Published
 from napari_selfsup_recon.methods.siam._trainee import SIAMTrainee
 from napari_selfsup_recon.methods.siam.options import SIAMOptions
 from napari_selfsup_recon.physics.base import Physics
 from napari_selfsup_recon.physics.noise import Gaussian, Noise, PoissonGaussian
 from napari_selfsup_recon.training.device import laid_out
+from napari_selfsup_recon.training.loop import Loop
 from napari_selfsup_recon.transforms.base import Transform
 from napari_selfsup_recon.transforms.names import from_name
 
@@ -128,15 +131,38 @@ class SIAM(ReconstructionMethod):
 
     @torch.no_grad()
     def _pair(self, y: Tensor) -> tuple[Tensor, Tensor]:
-        model, physics = self._current(), self.physics
-        assert isinstance(model, Reconstructor)
-        image = model(y.to(self.device), physics)
-        projection = self._projections.of(physics)
-        turn = phase_of(model.units, physics, y.to(self.device))
-        again = twin(model, projection.null(image), projection, turn)
+        image, measured, missed = self._differences(y)
         unit = self._facts["units"]["image"]
-        first, second = (physics.field_of_view(unit * x).cpu() for x in (image, again))
+        both = (image, image + measured + missed)
+        first, second = (self.physics.field_of_view(unit * x).cpu() for x in both)
         return first, second
+
+    @torch.no_grad()
+    def _estimate(self, y: Tensor) -> Tensor:
+        shares: Shares = tuple(self._facts.get("shares", NONE))
+        if shares == NONE:
+            return super()._estimate(y)
+        positive = self._positive(self._phase()) and self.physics.channels is None
+        image = mixed(self._differences(y), shares, positive=positive)
+        return self.physics.field_of_view(image * self._facts["units"]["image"]).to(y.device)
+
+    def _differences(self, y: Tensor) -> tuple[Tensor, ...]:
+        model = self._current()
+        assert isinstance(model, Reconstructor)
+        return differences(model, Part(y.to(self.device), self.physics), self._projections)
+
+    def _finish(self, loop: Loop, trainee: ReconstructionTrainee) -> Iterator[Event]:
+        if self.options.average and isinstance(trainee, SIAMTrainee):
+            model = self._current()
+            assert isinstance(model, Reconstructor)
+            between = Step(loop.done, self.options.steps, finished=False)
+            shares = yield from relay(trainee.mixture(model), lambda _: between)
+            self._facts["shares"] = list(shares)
+            yield Notice(
+                f"The second twin has a share of {shares[0]:.0%} in what was measured, and of "
+                f"{shares[1]:.0%} in what was missed."
+            )
+        yield from super()._finish(loop, trainee)
 
     def _alpha(self) -> float:
         return choose_alpha(self.options.alpha, self.physics, noisy=self.noise is not None)
