@@ -172,3 +172,8 @@ def test_on_the_command_line(
     printed = capsys.readouterr().out
     assert 'method = "iscl"' in printed
     assert "slices = [0, 4]" in printed
+    assert (
+        main(["denoise", noisy, "--clean-slices", "0:4", "--dimensions", "3D", "--dump-config"])
+        == 0
+    )
+    assert 'dimensions = "3D"' in capsys.readouterr().out
