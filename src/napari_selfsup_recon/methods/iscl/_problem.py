@@ -12,6 +12,7 @@ from torch import Tensor
 from napari_selfsup_recon.core.errors import InputError
 from napari_selfsup_recon.core.random import torch_generator
 from napari_selfsup_recon.methods.iscl._domain import Domain
+from napari_selfsup_recon.methods.iscl._excess import apart, doubt, find_excess
 from napari_selfsup_recon.methods.iscl._noise_fit import fit_noise
 from napari_selfsup_recon.methods.iscl._noise_model import NoiseModel, Spoiler
 from napari_selfsup_recon.methods.iscl._slices import central
@@ -55,6 +56,8 @@ class Problem:
         Pairs of held-out clean crops and noise of the model.
     depth
         Slices of the blocks that 3D networks see; 0 where they are 2D.
+    doubt
+        What is to be said where there is no noise to remove; else empty.
     """
 
     clean: Domain
@@ -65,6 +68,7 @@ class Problem:
     choose: Pairs
     report: Pairs
     depth: int = 0
+    doubt: str = ""
 
     def seen(self, domain: Domain, place: Sequence[int], side: int | None = None) -> Tensor:
         """Return what the networks see at a place, ``(slices, side, side)``."""
@@ -95,9 +99,10 @@ def make_problem(
                 hint=f"Give more {name} images, or choose a smaller crop or batch.",
             )
     field = field_size(clean, noisy)
-    model, misfit = yield from fit_noise(
-        _stacked(clean, field, seed), _stacked(noisy, field, seed), seed
-    )
+    windows = _stacked(clean, field, seed), _stacked(noisy, field, seed)
+    counts = apart(clean, field), apart(noisy, field)
+    excess = yield from find_excess(*windows, counts)
+    model, misfit = yield from fit_noise(*windows, seed)
     random = torch_generator(seed, "held-out noise")
     spoiler = Spoiler(model)
     pairs: list[Pairs] = []
@@ -110,7 +115,9 @@ def make_problem(
             made = spoiler(stacks.cpu(), random).to(stacks)
         pairs.append(Pairs(made, central(stacks, depth or 1)))
         yield
-    return Problem(clean, noisy, model, misfit, reach, pairs[0], pairs[1], depth)
+    strength = float((central(pairs[0].noisy, depth or 1) - pairs[0].clean).square().mean().sqrt())
+    said = doubt(excess, strength)
+    return Problem(clean, noisy, model, misfit, reach, pairs[0], pairs[1], depth, said)
 
 
 def field_size(clean: Domain, noisy: Domain) -> int:

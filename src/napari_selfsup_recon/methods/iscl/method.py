@@ -189,6 +189,8 @@ class ISCL(LearnedMethod):
             make_problem(*domains, batch=batch, reach=reach, seed=seed, depth=depth),
             lambda _: between,
         )
+        if problem.doubt:
+            yield Notice(problem.doubt, "warning")
         if problem.misfit > _MISFIT:
             yield Notice(
                 "No noise makes the clean examples look like the noisy images: they seem to show "
