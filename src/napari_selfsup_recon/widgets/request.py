@@ -118,11 +118,16 @@ def clean_of(pick: CleanPick, source: Source) -> tuple[CleanChoice, dict[str, An
                 hint="Choose another layer, or say which slices of it are clean.",
             )
         return CleanChoice(source="array"), {"clean": source_of(layer).measurement}
+    if pick.kind == "average":
+        return CleanChoice(source="average", average=pick.average), {}
+    if pick.kind == "denoised":
+        return CleanChoice(source="denoised"), {}
     ends = [part.strip() for part in pick.slices.split(":")]
     if len(ends) != 2 or not all(part.isdecimal() for part in ends):
         raise InputError(
             "This method learns from clean examples, too.",
-            hint="Choose a layer of clean images, or the clean slices of this one (first:last).",
+            hint="Choose a layer of clean images, or the clean slices of this one (first:last); "
+            "if none are clean, averages of neighbours or a denoised copy.",
         )
     return CleanChoice(source="slices", slices=(int(ends[0]), int(ends[1]))), {}
 
