@@ -4,7 +4,7 @@
                                      [--weight W] [--warm-up SHARE] [--batch N]
 
 Validation slices of the benchmark ``iscl``; the test slices decide nothing and are not read. All
-rows have the same seed, steps, warm-up, and one model of the noise. ``none`` has noise that is taken
+rows have the same seed, steps, warm-up and model of the noise. ``none`` has noise that is taken
 over and agreement after the warm-up, but no critics; the others have critics of weight W on top:
 ``present`` (two scales, spectral normalisation), ``one scale`` (the finer of them alone), and
 ``published`` (batch statistics, one score a crop).

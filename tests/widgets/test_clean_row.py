@@ -98,6 +98,28 @@ def test_examples_may_be_made_of_the_image_itself(dock, viewer):
     assert dock.value().method.clean == CleanPick(kind="denoised")
 
 
+def test_the_slice_in_view_may_be_the_first_or_the_last(dock, viewer):
+    choose(dock, "iscl")
+    row = dock.method.clean
+    changed = []
+    row.valueChanged.connect(lambda: changed.append(row.value().slices))
+    point = list(viewer.dims.current_step)
+    for which, index, expected in (
+        ("first", 1, "1:2"),
+        ("last", 3, "1:4"),
+        ("first", 0, "0:4"),
+        ("last", 2, "0:3"),
+        ("first", 5, "5:6"),
+        ("last", 0, "0:1"),
+    ):
+        viewer.dims.current_step = (index, *point[1:])
+        getattr(row, which).click()
+        assert row.slices.text() == expected
+    assert changed[-1] == "0:1"
+    row.kind.setCurrentIndex(row.kind.findData("denoised"))
+    assert row.first.isHidden() or row.first.parentWidget().isHidden()
+
+
 def test_what_was_picked_comes_back(dock, viewer):
     choose(dock, "iscl")
     dock.method.clean.slices.setText("1:3")

@@ -98,7 +98,7 @@ def choose_clean(
         return _slices(choice, measurement)
     if choice.source == "average":
         some = measurement if choice.slices is None else _slices(choice, measurement, part=False)
-        return averaged(some, _axis(measurement), choice.average)
+        return averaged(some, slice_axis(measurement), choice.average)
     if choice.source == "denoised":
         return replace(measurement, name=f"{measurement.name} denoised")
     if choice.source == "file":
@@ -142,8 +142,8 @@ def _like(values: np.ndarray[Any, Any], measurement: Measurement) -> Measurement
     )
 
 
-def _axis(measurement: Measurement) -> int:
-    """Return the axis along which slices lie.
+def slice_axis(measurement: Measurement) -> int:
+    """Return the axis along which slices lie: z, or the first other axis of images.
 
     Raises
     ------
@@ -168,7 +168,7 @@ def _slices(choice: CleanChoice, measurement: Measurement, *, part: bool = True)
             hint="Give the first and the last (excluded) one.",
         )
     first, last = choice.slices
-    axis = _axis(measurement)
+    axis = slice_axis(measurement)
     depth = measurement.shape[axis]
     if not 0 <= first < last <= depth:
         raise InputError(

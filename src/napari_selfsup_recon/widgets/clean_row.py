@@ -13,7 +13,7 @@ from napari_selfsup_recon.widgets._editors import guard_wheel
 from napari_selfsup_recon.widgets.bridge import is_psf
 from napari_selfsup_recon.widgets.choices import CleanPick
 from napari_selfsup_recon.widgets.layer_box import LayerBox
-from napari_selfsup_recon.widgets.parts import describe, form_label, form_layout
+from napari_selfsup_recon.widgets.parts import button, describe, form_label, form_layout, row
 from napari_selfsup_recon.widgets.texts import TEXTS
 
 _HERE = "the image itself"
@@ -32,9 +32,13 @@ class CleanRow(QWidget):
     ----------
     valueChanged
         Emitted when a person, or the layer list, changed it.
+    shownWanted
+        Emitted with ``"first"`` or ``"last"`` when the slice in view is to be that one; answered
+        with :meth:`take`.
     """
 
     valueChanged = Signal()
+    shownWanted = Signal(str)
 
     def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -48,6 +52,10 @@ class CleanRow(QWidget):
         self.slices = QLineEdit()
         self.slices.setPlaceholderText("first:last, for example 0:25")
         describe(self.slices, *TEXTS["clean slices"])
+        self.first = button("First", *TEXTS["clean first"])
+        self.last = button("Last", *TEXTS["clean last"])
+        self._shown = QWidget()
+        self._shown.setLayout(row(self.first, self.last))
         self.average = QSpinBox()
         self.average.setRange(2, _MOST)
         self.average.setValue(CleanPick().average)
@@ -59,6 +67,7 @@ class CleanRow(QWidget):
             ("Clean", self.layer),
             ("Made from", self.kind),
             ("Slices", self.slices),
+            ("Slice shown", self._shown),
             ("Averaged", self.average),
         ):
             self._form.addRow(form_label(label, field), field)
@@ -68,6 +77,8 @@ class CleanRow(QWidget):
         self.layer.chosen.connect(self._on_choice)
         self.kind.currentIndexChanged.connect(lambda _: self._on_choice())
         self.slices.textChanged.connect(lambda _: self.valueChanged.emit())
+        self.first.clicked.connect(lambda *_: self.shownWanted.emit("first"))
+        self.last.clicked.connect(lambda *_: self.shownWanted.emit("last"))
         self.average.valueChanged.connect(lambda _: self.valueChanged.emit())
         self._show()
 
@@ -98,6 +109,16 @@ class CleanRow(QWidget):
             self.average.setValue(pick.average)
         self._show()
 
+    def take(self, which: str, index: int) -> None:
+        """Make slice ``index`` the ``"first"`` or the ``"last"`` clean one; the other follows."""
+        ends = [int(part) for part in self.slices.text().split(":") if part.strip().isdecimal()]
+        first, behind = ends if len(ends) == 2 else (index, index + 1)
+        if which == "first":
+            first, behind = index, max(behind, index + 1)
+        else:
+            first, behind = min(first, index), index + 1
+        self.slices.setText(f"{first}:{behind}")
+
     def refresh(self) -> None:
         """Follow the layer list."""
         self.layer.refresh()
@@ -110,6 +131,7 @@ class CleanRow(QWidget):
         kind = self.kind.currentData() if self.layer.layer is None else None
         self._form.setRowVisible(self.kind, kind is not None)
         self._form.setRowVisible(self.slices, kind == "slices")
+        self._form.setRowVisible(self._shown, kind == "slices")
         self._form.setRowVisible(self.average, kind == "average")
 
 

@@ -163,6 +163,14 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Clean slices",
         "First and last slice (not included) of this image that are clean, for example 0:25.",
     ),
+    "clean first": (
+        "First clean slice",
+        "Takes the slice that the slider shows as the first clean one.",
+    ),
+    "clean last": (
+        "Last clean slice",
+        "Takes the slice that the slider shows as the last clean one.",
+    ),
     "clean kind": (
         "Made from",
         "Slices that are clean already. Or, where none are: averages of neighbouring slices or "
