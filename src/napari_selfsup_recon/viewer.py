@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import weakref
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from napari.layers import Image, Layer
@@ -38,8 +38,8 @@ from napari_selfsup_recon.widgets.warm_up import wait_for_torch
 __all__ = ["Comparison", "Job", "compare", "deconvolve", "denoise", "reconstruct"]
 
 AnyOptions = Options | Mapping[str, Any]
-AnyImage = Layer | np.ndarray[Any, Any] | str | os.PathLike[str]
-AnyClean = AnyImage | tuple[int, int] | CleanChoice | Mapping[str, Any]
+AnyImage: TypeAlias = Layer | np.ndarray[Any, Any] | str | os.PathLike[str]
+AnyClean: TypeAlias = AnyImage | tuple[int, int] | CleanChoice | Mapping[str, Any]
 AnyMicroscope = Microscope | Mapping[str, Any]
 AnyNoise = NoiseChoice | Mapping[str, Any]
 
