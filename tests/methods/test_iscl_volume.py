@@ -15,7 +15,7 @@ from napari_selfsup_recon import ISCL, Identity, ISCLOptions, load
 from napari_selfsup_recon.core.errors import InputError
 from napari_selfsup_recon.core.generators import exhaust
 from napari_selfsup_recon.core.random import torch_generator
-from napari_selfsup_recon.methods.iscl import _answers, _noise_fit
+from napari_selfsup_recon.methods.iscl import _answers, _bank, _noise_fit, _problem
 from napari_selfsup_recon.methods.iscl._answer import Answer
 from napari_selfsup_recon.methods.iscl._domain import Domain
 from napari_selfsup_recon.methods.iscl._noise_model import NoiseModel
@@ -36,6 +36,9 @@ SMALL = {"dimensions": "3D", "width": 4, "crop": 32, "depth": 8, "batch": 8, "de
 def _quick() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_noise_fit, "_ROUNDS", 1)
+        patch.setattr(_problem, "_WINDOWS", 48)
+        patch.setattr(_problem, "_SCORED", 4)
+        patch.setattr(_bank, "_FIELDS", 4)
         torch.set_num_threads(1)
         yield
 
