@@ -56,7 +56,7 @@ NOISY = correlated_noise(TRUTH, strength=0.8, grain=0.8, seed=2)
 
 @pytest.fixture(scope="module")
 def trained() -> ISCL:
-    options = ISCLOptions(**(SMALL | {"steps": 75, "learning_rate": 6e-3}))
+    options = ISCLOptions(**(SMALL | {"steps": 75, "batch": 4, "learning_rate": 6e-3}))
     method = ISCL(Identity(NOISY.shape), options)
     method.fit(NOISY, clean=CLEAN, progress=False)
     return method
