@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import weakref
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from napari.layers import Image, Layer
@@ -38,6 +38,8 @@ from napari_selfsup_recon.widgets.warm_up import wait_for_torch
 __all__ = ["Comparison", "Job", "compare", "deconvolve", "denoise", "reconstruct"]
 
 AnyOptions = Options | Mapping[str, Any]
+AnyImage: TypeAlias = Layer | np.ndarray[Any, Any] | str | os.PathLike[str]
+AnyClean: TypeAlias = AnyImage | tuple[int, int] | CleanChoice | Mapping[str, Any]
 AnyMicroscope = Microscope | Mapping[str, Any]
 AnyNoise = NoiseChoice | Mapping[str, Any]
 
@@ -45,7 +47,7 @@ AnyNoise = NoiseChoice | Mapping[str, Any]
 def deconvolve(
     viewer: Any,
     image: Layer,
-    psf: Layer | np.ndarray[Any, Any] | str | os.PathLike[str] | None = None,
+    psf: AnyImage | None = None,
     *,
     fwhm: float | Sequence[float] | None = None,
     microscope: AnyMicroscope | None = None,
@@ -151,7 +153,7 @@ def denoise(
     viewer: Any,
     image: Layer,
     *,
-    clean: Layer | np.ndarray[Any, Any] | str | os.PathLike[str] | tuple[int, int] | None = None,
+    clean: AnyClean | None = None,
     method: str | None = None,
     options: AnyOptions | None = None,
     baseline: str | None = None,
@@ -171,7 +173,10 @@ def denoise(
     ----------
     clean
         Clean examples, which need not match the image: a layer, an array, a file, or (first, last)
-        slices, the last excluded, of the image itself.
+        slices, the last excluded, of the image itself. Where nothing is clean:
+        ``{"source": "average", "average": 5}`` for averages of neighbouring slices or frames, or
+        ``{"source": "denoised"}`` for what ``method="ssi"`` makes of the image; both as a
+        :class:`~napari_selfsup_recon.runs.CleanChoice`, too.
     method
         Key of the method; None takes ``"iscl"`` where there are clean examples, else ``"ssi"``.
     """
@@ -179,6 +184,8 @@ def denoise(
     given: dict[str, Any] = {}
     if isinstance(clean, str | os.PathLike):
         choice = CleanChoice(source="file", path=os.fspath(clean))
+    elif isinstance(clean, CleanChoice | Mapping):
+        choice = _model(CleanChoice, clean, "clean")
     elif isinstance(clean, tuple):
         choice = _model(CleanChoice, {"source": "slices", "slices": clean}, "clean")
     elif clean is not None:
@@ -207,9 +214,9 @@ def reconstruct(
     *,
     angles: ArrayLike | str | os.PathLike[str] | None = None,
     axis: float | Literal["auto", "middle"] = "auto",
-    flat: Layer | np.ndarray[Any, Any] | str | os.PathLike[str] | None = None,
-    dark: Layer | np.ndarray[Any, Any] | str | os.PathLike[str] | None = None,
-    mask: Layer | np.ndarray[Any, Any] | str | os.PathLike[str] | None = None,
+    flat: AnyImage | None = None,
+    dark: AnyImage | None = None,
+    mask: AnyImage | None = None,
     scan: Tomograph | Mapping[str, Any] | None = None,
     sampling: Sampling | Mapping[str, Any] | None = None,
     method: str | None = "ei",

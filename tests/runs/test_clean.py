@@ -9,15 +9,20 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.lib.stride_tricks import sliding_window_view
 
 import fakes
 from napari_selfsup_recon.cli import main
 from napari_selfsup_recon.core.errors import FileError, InputError
-from napari_selfsup_recon.core.events import Event
+from napari_selfsup_recon.core.events import Event, Notice, Stage, Step
 from napari_selfsup_recon.core.measurement import Measurement
 from napari_selfsup_recon.io import volumes
 from napari_selfsup_recon.methods.registry import METHODS
 from napari_selfsup_recon.runs import CleanChoice, Result, RunConfig, resolve
+from napari_selfsup_recon.runs._pseudo_clean import Averages
+from napari_selfsup_recon.runs.control import Control
 from napari_selfsup_recon.runs.execute import execute
 
 RANDOM = np.random.default_rng(0)
@@ -71,12 +76,75 @@ def test_slices_of_the_stack_reach_the_method(seen: list[Any]) -> None:
 @pytest.mark.parametrize("axes", ["zyx", "tyx"])
 def test_an_array_or_a_measurement_may_be_given(seen: list[Any], axes: str) -> None:
     chosen = config(clean={"source": "array"}, options={"steps": 2})
-    for given in (OTHER, Measurement(OTHER, axes=tuple(axes))):
-        plan = resolve(chosen, measured(), given={"clean": given})
+    for examples in (OTHER, Measurement(OTHER, axes=tuple(axes))):
+        plan = resolve(chosen, measured(), given={"clean": examples})
         list(execute(plan))
     np.testing.assert_array_equal(seen[0], OTHER[None])
     expected = OTHER[None] if axes == "zyx" else OTHER[:, None]
     np.testing.assert_array_equal(seen[1], expected)
+
+
+@pytest.mark.parametrize("axes", ["zyx", "tyx"])
+def test_averages_of_neighbours(seen: list[Any], axes: str) -> None:
+    image = measured(axes=tuple(axes), scale=(2, 1, 1))
+    plan = resolve(config(clean={"source": "average", "average": 3}, options={"steps": 1}), image)
+    assert plan.clean is not None
+    assert plan.clean.shape == (7, 24, 20)
+    assert plan.clean.translate == (2, 0, 0)
+    assert any("averages of 3 neighbours" in warning for warning in plan.warnings)
+    list(execute(plan))
+    expected = np.stack([STACK[z : z + 3].mean(0) for z in range(7)]).astype(np.float32)
+    np.testing.assert_allclose(seen[0], expected[None] if axes == "zyx" else expected, rtol=1e-6)
+
+
+def test_averages_of_some_slices_alone(seen: list[Any]) -> None:
+    chosen = {"source": "average", "average": 2, "slices": (4, 9)}
+    list(execute(resolve(config(clean=chosen, options={"steps": 1}), measured())))
+    expected = np.stack([STACK[z : z + 2].mean(0) for z in range(4, 8)])
+    np.testing.assert_allclose(seen[0][0], expected, rtol=1e-6)
+
+
+@given(st.data())
+def test_averages_are_read_piece_by_piece(data: st.DataObject) -> None:
+    shape = data.draw(st.tuples(*[st.integers(3, 6)] * 3))
+    axis, count = data.draw(st.integers(0, 2)), data.draw(st.integers(2, 3))
+    values = np.random.default_rng(0).random(shape)
+    means = Averages(values, axis, count)
+    whole = sliding_window_view(values, count, axis=axis).mean(-1)
+    assert means.shape == whole.shape
+    key = tuple(data.draw(st.integers(-n, n - 1) | st.slices(n), label="key") for n in means.shape)
+    np.testing.assert_allclose(means[key], whole[key], rtol=1e-6)
+    np.testing.assert_allclose(np.asarray(means), whole, rtol=1e-6)
+
+
+def test_the_denoised_image_may_serve_as_examples(seen: list[Any]) -> None:
+    movie = measured(STACK[:2], axes=("t", "y", "x"))
+    chosen = config(clean={"source": "denoised", "steps": 2}, options={"steps": 1})
+    plan = resolve(chosen, movie)
+    assert any("masked self-supervision" in warning for warning in plan.warnings)
+    events = list(execute(plan))
+    stages = [event.name for event in events if isinstance(event, Stage)]
+    assert stages.count("Making clean examples") == 2  # learned and made once for both frames
+    assert len(seen) == 2
+    assert seen[0] is seen[1]
+    assert seen[0].shape == (2, 24, 20)
+    assert np.isfinite(seen[0]).all()
+    assert not np.array_equal(seen[0], STACK[:2])
+    (result,) = [event for event in events if isinstance(event, Result)]
+    assert result.provenance.physics["clean"]["choice"]["source"] == "denoised"
+
+
+def test_stopping_while_examples_are_made_ends_the_run(seen: list[Any]) -> None:
+    chosen = config(clean={"source": "denoised", "steps": 50}, options={"steps": 1})
+    control = Control(show_preview=False)
+    told = []
+    for event in execute(resolve(chosen, measured(STACK[0])), control):
+        told.append(event)
+        if isinstance(event, Step):
+            control.stop()
+    assert not seen
+    assert not [event for event in told if isinstance(event, Result)]
+    assert any("before anything" in e.message for e in told if isinstance(e, Notice))
 
 
 def test_every_frame_gets_them(seen: list[Any]) -> None:
@@ -113,6 +181,7 @@ SIZED = {"units": ("micrometer",) * 3}
         (CleanChoice(slices=(3, 12)), None, "not all in 'noisy'"),
         (CleanChoice(slices=(5, 5)), None, "not all in"),
         (CleanChoice(slices=(0, 9)), None, "All slices"),
+        (CleanChoice(source="average", average=10), None, "only 9 slices"),
         (CleanChoice(source="array"), np.zeros((0, 4, 4)), "no image"),
         (CleanChoice(source="array"), OTHER.astype(np.uint16), "grey values mean"),
         (
@@ -130,8 +199,9 @@ def test_what_does_not_fit_is_refused(choice: Any, given: Any, message: str) -> 
 
 
 def test_a_single_image_has_no_slices() -> None:
-    with pytest.raises(InputError, match="single image"):
-        resolve(config(clean={"slices": (0, 1)}), measured(STACK[0]))
+    for chosen in ({"slices": (0, 1)}, {"source": "average"}):
+        with pytest.raises(InputError, match="single image"):
+            resolve(config(clean=chosen), measured(STACK[0]))
 
 
 def test_matched_grey_values_may_be_of_another_depth() -> None:
@@ -160,6 +230,9 @@ def test_on_the_command_line(
     assert main([*common, "--clean-slices", "0:4"]) == 0
     np.testing.assert_array_equal(seen[0], OTHER[None])
     np.testing.assert_array_equal(seen[1], STACK[None, :4])
+    assert main([*common, "--clean-average", "3"]) == 0
+    np.testing.assert_allclose(seen[2][0, 0], STACK[:3].mean(0), rtol=1e-6)
+    assert main([*common, "--clean-average", "1"]) == 2
     assert main([*common]) == 2
     assert main([*common, "--clean-slices", "0:4,2:3"]) == 2
     assert main([*common, "--clean-slices", "a"]) == 2
@@ -172,3 +245,12 @@ def test_on_the_command_line(
     printed = capsys.readouterr().out
     assert 'method = "iscl"' in printed
     assert "slices = [0, 4]" in printed
+    assert (
+        main(["denoise", noisy, "--clean-slices", "0:4", "--dimensions", "3D", "--dump-config"])
+        == 0
+    )
+    assert 'dimensions = "3D"' in capsys.readouterr().out
+    assert main(["denoise", noisy, "--clean-denoised", "--dump-config"]) == 0
+    printed = capsys.readouterr().out
+    assert 'method = "iscl"' in printed
+    assert 'source = "denoised"' in printed

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from gui_helpers import add_cells
+from napari_selfsup_recon import viewer as module
 from napari_selfsup_recon.core.errors import InputError
+from napari_selfsup_recon.runs import CleanChoice
 from napari_selfsup_recon.widgets.choices import CleanPick
 from napari_selfsup_recon.widgets.dock import ReconWidget
 from napari_selfsup_recon.widgets.request import make_request
@@ -69,6 +71,55 @@ def test_a_layer_that_is_called_clean_is_taken(dock, viewer, cells):
     assert dock.method.clean.layer.layer is not other
 
 
+def test_examples_may_be_made_of_the_image_itself(dock, viewer):
+    choose(dock, "iscl")
+    row = dock.method.clean
+    row.kind.setCurrentIndex(row.kind.findData("average"))
+    row.average.setValue(3)
+    dock.refresh()
+    assert row.slices.isHidden()
+    assert not row.average.isHidden()
+    request = make_request(dock.value(), viewer)
+    assert request.config.clean is not None
+    assert (request.config.clean.source, request.config.clean.average) == ("average", 3)
+    plan = request.resolve()
+    assert plan.clean is not None
+    expected = np.asarray(request.source.measurement.data)[:3].mean(0)
+    np.testing.assert_allclose(np.asarray(plan.clean.data)[0], expected, rtol=1e-5)
+    script = Script("x", request.config, 1, {"image": request.source.measurement})
+    assert "'source': 'average'" in script.text()
+    row.kind.setCurrentIndex(row.kind.findData("denoised"))
+    dock.refresh()
+    assert row.average.isHidden()
+    clean = make_request(dock.value(), viewer).config.clean
+    assert clean is not None
+    assert clean.source == "denoised"
+    assert dock.run_card.run.isEnabled()
+    assert dock.value().method.clean == CleanPick(kind="denoised")
+
+
+def test_the_slice_in_view_may_be_the_first_or_the_last(dock, viewer):
+    choose(dock, "iscl")
+    row = dock.method.clean
+    changed = []
+    row.valueChanged.connect(lambda: changed.append(row.value().slices))
+    point = list(viewer.dims.current_step)
+    for which, index, expected in (
+        ("first", 1, "1:2"),
+        ("last", 3, "1:4"),
+        ("first", 0, "0:4"),
+        ("last", 2, "0:3"),
+        ("first", 5, "5:6"),
+        ("last", 0, "0:1"),
+    ):
+        viewer.dims.current_step = (index, *point[1:])
+        getattr(row, which).click()
+        assert row.slices.text() == expected
+    assert changed[-1] == "0:1"
+    row.kind.setCurrentIndex(row.kind.findData("denoised"))
+    assert row.first.isHidden() or row.first.parentWidget().isHidden()
+
+
 def test_what_was_picked_comes_back(dock, viewer):
     choose(dock, "iscl")
     dock.method.clean.slices.setText("1:3")
@@ -79,3 +130,27 @@ def test_what_was_picked_comes_back(dock, viewer):
     dock.setValue(again)
     assert dock.method.clean.slices.text() == "1:3"
     assert dock.value().method.clean == CleanPick(slices="1:3")
+    averages = CleanPick(kind="average", average=7)
+    dock.method.clean.setValue(averages)
+    assert dock.method.clean.value() == averages
+
+
+def test_a_script_says_how_examples_are_made(viewer, cells, monkeypatch):
+    class Enough(Exception):
+        pass
+
+    seen = []
+
+    def resolve(config, *_, **__):
+        seen.append(config)
+        raise Enough
+
+    monkeypatch.setattr(module, "resolve", resolve)
+    choice = CleanChoice(source="average", average=3)
+    for clean in (choice, {"source": "average", "average": 3}):
+        with pytest.raises(Enough):
+            module.denoise(viewer, cells, clean=clean)
+    assert [config.clean for config in seen] == [choice, choice]
+    assert {config.method for config in seen} == {"iscl"}
+    with pytest.raises(InputError, match="clean"):
+        module.denoise(viewer, cells, clean={"source": "thin air"})

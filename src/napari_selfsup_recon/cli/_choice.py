@@ -50,16 +50,19 @@ def choose(task: str, arguments: Sequence[str]) -> Choice:
         "--instrument",
         "--clean",
         "--clean-slices",
+        "--clean-average",
     ):
         # Without a value the full parser complains later, in its own words.
         peek.add_argument(flag, nargs="?")
+    peek.add_argument("--clean-denoised", action="store_true")
     given, _ = peek.parse_known_args(list(arguments))
     start: dict[str, Any] = {"task": task}
     if task == "reconstruct":
         # Which baseline serves depends on the instrument; a wrong word is refused by its flag.
         instrument = given.instrument if given.instrument in LABELS else _INSTRUMENT
         start["physics"] = {"instrument": instrument}
-    if task == "denoise" and (given.clean or given.clean_slices):
+    examples = (given.clean, given.clean_slices, given.clean_average, given.clean_denoised)
+    if task == "denoise" and any(examples):
         start["method"] = "iscl"
     config = RunConfig.model_validate(start)
     if given.config:

@@ -26,6 +26,7 @@ from napari_selfsup_recon.runs.microscope import read_microscope
 from napari_selfsup_recon.runs.plan import RunPlan, resolve
 from napari_selfsup_recon.runs.reading import Reading, read_source
 from napari_selfsup_recon.runs.result import Result
+from napari_selfsup_recon.runs.words import validate
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -122,6 +123,11 @@ def _clean(arguments: argparse.Namespace) -> dict[str, Any]:
                 hint="Write for example --clean-slices 0:25",
             )
         return {"clean": CleanChoice(source="slices", slices=ranges[0])}
+    if arguments.clean_average is not None:
+        chosen = {"source": "average", "average": arguments.clean_average}
+        return {"clean": validate(CleanChoice, chosen, where="--clean-average")}
+    if arguments.clean_denoised:
+        return {"clean": CleanChoice(source="denoised")}
     return {}
 
 

@@ -142,6 +142,17 @@ def _add_job(parser: argparse.ArgumentParser, choice: Choice) -> None:
             metavar="A:B",
             help="slices of IN that are clean, from 0, the last excluded",
         )
+        examples.add_argument(
+            "--clean-average",
+            type=int,
+            metavar="N",
+            help="averages of N neighbouring slices or frames of IN serve as clean examples",
+        )
+        examples.add_argument(
+            "--clean-denoised",
+            action="store_true",
+            help="IN after masked self-supervision serves as clean examples",
+        )
     if choice.config.task == "reconstruct":
         add_instrument(parser)
     if choice.config.task == "deconvolve":

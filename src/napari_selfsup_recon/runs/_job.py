@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from dataclasses import replace
-from functools import cached_property
 from inspect import signature
 from time import perf_counter
 from typing import Any
@@ -27,6 +26,7 @@ from napari_selfsup_recon.runs._frame import Frame, run_classical, run_learned, 
 from napari_selfsup_recon.runs._outcome import Outcome
 from napari_selfsup_recon.runs._preview import Previews
 from napari_selfsup_recon.runs._provenance import provenance
+from napari_selfsup_recon.runs._pseudo_clean import denoised
 from napari_selfsup_recon.runs._window import select
 from napari_selfsup_recon.runs.clean import stacks_of
 from napari_selfsup_recon.runs.control import Control
@@ -55,6 +55,7 @@ class Job:
         self.reuse = reuse
         self.frames = list(plan.measurement.leading_indices())
         self.steps = 0
+        self._clean: FloatImage | None = None
 
     def run(self) -> Iterator[Event]:
         """Yield the events of the whole run."""
@@ -115,7 +116,10 @@ class Job:
         else:
             noise = noise_for(self.plan.config.noise, measured, self.plan.psf)
             method = self._build(entry, options, noise)
-            clean = self._clean if entry.clean else None
+            clean = (yield from self._examples(options)) if entry.clean else None
+            if entry.clean and self.control.stopping:
+                yield Notice("Stopped before anything was learned.", "warning")
+                return None
             state = kept.state if kept else None
             frame = Frame(
                 index, measured, self.control, self._previews(), part, parts, clean, state
@@ -147,11 +151,23 @@ class Job:
             return Identity(shape)
         return Blur(self.plan.psf, shape, boundary=self.plan.config.physics.boundary)
 
-    @cached_property
-    def _clean(self) -> FloatImage | None:
-        """The clean examples, read once."""
+    def _examples(self, options: Options) -> Generator[Event, None, FloatImage | None]:
+        """Return the clean examples, read or made once."""
         clean, ndim = self.plan.clean, self.plan.measurement.spatial_ndim
-        return None if clean is None else stacks_of(clean, ndim)
+        choice = self.plan.config.clean
+        if self._clean is None and clean is not None and choice is not None:
+            stacks: FloatImage | None = stacks_of(clean, ndim)
+            if choice.source == "denoised" and stacks is not None:
+                stacks = yield from denoised(
+                    stacks,
+                    ndim,
+                    steps=choice.steps,
+                    seed=int(getattr(options, "seed", 0)),
+                    device=str(self.device),
+                    control=self.control,
+                )
+            self._clean = stacks
+        return self._clean
 
     def _previews(self) -> Previews:
         return Previews(self.plan.preview_region, self.plan.config.preview_every, self.control)

@@ -10,6 +10,7 @@ import numpy as np
 from napari_selfsup_recon.core.errors import InputError
 from napari_selfsup_recon.core.measurement import Measurement
 from napari_selfsup_recon.core.options import Options, option
+from napari_selfsup_recon.runs._pseudo_clean import averaged
 from napari_selfsup_recon.runs._units import in_units_of
 from napari_selfsup_recon.runs._window import select
 
@@ -27,10 +28,12 @@ _SIZE = 0.02
 class CleanChoice(Options):
     """Where the clean examples are."""
 
-    source: Literal["file", "slices", "array"] = option(
+    source: Literal["file", "slices", "array", "average", "denoised"] = option(
         "slices",
         title="Clean examples",
-        description="A file, some slices of the noisy stack itself, or an array (a layer).",
+        description="A file, some slices of the noisy stack itself, or an array (a layer). Where "
+        "nothing is clean: averages of neighbouring slices or frames, or what masked "
+        "self-supervision makes of the images.",
     )
     path: str | None = option(
         None, title="Clean file", description="TIFF, NumPy or zarr file of clean images."
@@ -39,7 +42,21 @@ class CleanChoice(Options):
         None,
         title="Clean slices",
         description="First and last (excluded) slice of the stack that are clean, along z, or "
-        "along the first other axis of images.",
+        "along the first other axis of images. Averages are made of these, too; of all by default.",
+    )
+    average: int = option(
+        5,
+        ge=2,
+        title="Averaged",
+        unit="slices",
+        description="Neighbouring slices or frames in one average.",
+    )
+    steps: int = option(
+        400,
+        ge=1,
+        le=1_000_000,
+        title="Steps",
+        description="Training steps of the masked self-supervision that makes clean examples.",
     )
 
 
@@ -79,6 +96,11 @@ def choose_clean(
         raise InputError(f"{entry.label} needs clean examples.", hint=HOW_TO_GIVE)
     if choice.source == "slices":
         return _slices(choice, measurement)
+    if choice.source == "average":
+        some = measurement if choice.slices is None else _slices(choice, measurement, part=False)
+        return averaged(some, slice_axis(measurement), choice.average)
+    if choice.source == "denoised":
+        return replace(measurement, name=f"{measurement.name} denoised")
     if choice.source == "file":
         if not choice.path:
             raise InputError("The file of clean examples is not named.", hint="Name it.")
@@ -120,20 +142,33 @@ def _like(values: np.ndarray[Any, Any], measurement: Measurement) -> Measurement
     )
 
 
-def _slices(choice: CleanChoice, measurement: Measurement) -> Measurement:
+def slice_axis(measurement: Measurement) -> int:
+    """Return the axis along which slices lie: z, or the first other axis of images.
+
+    Raises
+    ------
+    InputError
+        If there is a single image.
+    """
+    if "z" in measurement.axes:
+        return measurement.axes.index("z")
+    if not measurement.leading_shape:
+        raise InputError(
+            f"{measurement.name!r} is a single image; it has no slices to choose from.",
+            hint="Give clean examples from elsewhere.",
+        )
+    return 0
+
+
+def _slices(choice: CleanChoice, measurement: Measurement, *, part: bool = True) -> Measurement:
+    """Return the chosen slices; where they must be a ``part``, not all of them."""
     if choice.slices is None:
         raise InputError(
             "Which slices are clean is not said.",
             hint="Give the first and the last (excluded) one.",
         )
     first, last = choice.slices
-    axes = measurement.axes
-    axis = axes.index("z") if "z" in axes else 0
-    if "z" not in axes and not measurement.leading_shape:
-        raise InputError(
-            f"{measurement.name!r} is a single image; it has no slices to choose from.",
-            hint="Give clean examples from elsewhere.",
-        )
+    axis = slice_axis(measurement)
     depth = measurement.shape[axis]
     if not 0 <= first < last <= depth:
         raise InputError(
@@ -141,7 +176,7 @@ def _slices(choice: CleanChoice, measurement: Measurement) -> Measurement:
             f"slices 0:{depth}.",
             hint="Slices count from 0; the last one is excluded.",
         )
-    if last - first == depth:
+    if part and last - first == depth:
         raise InputError(
             "All slices are called clean; there is nothing to denoise.",
             hint="Name only the slices with little noise.",

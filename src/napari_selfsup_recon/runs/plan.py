@@ -15,6 +15,7 @@ from napari_selfsup_recon.core.options import Options
 from napari_selfsup_recon.core.registry import Entry
 from napari_selfsup_recon.methods.registry import METHODS
 from napari_selfsup_recon.physics.psf import Finding
+from napari_selfsup_recon.runs._pseudo_clean import CAVEATS
 from napari_selfsup_recon.runs._selection import part_of, preview_slices
 from napari_selfsup_recon.runs.clean import choose_clean
 from napari_selfsup_recon.runs.config import RunConfig
@@ -267,6 +268,8 @@ def _warnings(
         found.append("The PSF is not used: denoising takes the image as it is.")
     if config.clean is not None and not (config.method and METHODS.find(config.method).clean):
         found.append("The clean examples are not used: the method takes none.")
+    elif config.clean is not None and config.clean.source in CAVEATS:
+        found.append(CAVEATS[config.clean.source].format(average=config.clean.average))
     found += _memory_warning(needed, free, "a smaller region")
     frames = prod(measurement.leading_shape)
     if frames > 1:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import weakref
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Literal
 
 from napari.layers import Layer
 
@@ -83,10 +84,16 @@ class InstrumentChoice:
 
 @dataclass(frozen=True)
 class CleanPick:
-    """Clean examples: a layer, or slices (``"first:last"``) of the image itself."""
+    """Clean examples: a layer, or made of the image itself.
+
+    ``kind`` says how: slices of it (``"first:last"``), averages of ``average`` neighbours, or
+    denoised.
+    """
 
     layer: LayerRef | None = None
     slices: str = ""
+    kind: Literal["slices", "average", "denoised"] = "slices"
+    average: int = 5
 
 
 @dataclass(frozen=True)

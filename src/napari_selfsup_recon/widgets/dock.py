@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from qtpy.QtCore import Qt, QTimer
@@ -24,7 +25,7 @@ from napari_selfsup_recon.widgets.noise_section import Scene
 from napari_selfsup_recon.widgets.parts import is_alive
 from napari_selfsup_recon.widgets.physics_card import PhysicsCard
 from napari_selfsup_recon.widgets.remedies import remedies, sample_actions
-from napari_selfsup_recon.widgets.request import Request, make_request
+from napari_selfsup_recon.widgets.request import Request, make_request, slice_shown
 from napari_selfsup_recon.widgets.run_card import RunCard
 from napari_selfsup_recon.widgets.script_button import ScriptButton
 from napari_selfsup_recon.widgets.session import Session
@@ -83,6 +84,7 @@ class ReconWidget(QWidget):
         self.physics.makingWanted.connect(lambda: self._open(_PSF_DOCK))
         self.compare.moreWanted.connect(lambda: self._open(_COMPARE_DOCK))
         self.method.verdictWanted.connect(self._ask_meter)
+        self.method.clean.shownWanted.connect(self._take_slice)
         self.run_card.deviceChanged.connect(self._on_edit)
         self.run_card.previewed.connect(lambda: self.start(attempt=True))
         self.run_card.ran.connect(self.start)
@@ -165,6 +167,15 @@ class ReconWidget(QWidget):
         self._show_needs(request)
         self.compare.refresh()
         self._show_state()
+
+    def _take_slice(self, which: str) -> None:
+        """Take the slice in view as the first or last clean one."""
+        choice = self.data.value()
+        layer = choice.layer() if choice.layer is not None else None
+        if layer is not None:
+            with suppress(ReconError):  # what is wrong with the layer is told beside the button
+                index = slice_shown(layer, self._viewer, choice.axes)
+                self.method.clean.take(which, index)
 
     def _scene(self, request: Request | None) -> Scene | None:
         """Return what the noise is estimated of."""

@@ -13,7 +13,7 @@ from napari_selfsup_recon.core.errors import InputError
 from napari_selfsup_recon.core.measurement import Measurement
 from napari_selfsup_recon.core.options import Options
 from napari_selfsup_recon.runs._scan import rows_of
-from napari_selfsup_recon.runs.clean import CleanChoice
+from napari_selfsup_recon.runs.clean import CleanChoice, slice_axis
 from napari_selfsup_recon.runs.config import PhysicsChoice, Region, RunConfig
 from napari_selfsup_recon.runs.instruments import SCANS, Tomograph
 from napari_selfsup_recon.runs.plan import RunPlan, resolve
@@ -118,11 +118,16 @@ def clean_of(pick: CleanPick, source: Source) -> tuple[CleanChoice, dict[str, An
                 hint="Choose another layer, or say which slices of it are clean.",
             )
         return CleanChoice(source="array"), {"clean": source_of(layer).measurement}
+    if pick.kind == "average":
+        return CleanChoice(source="average", average=pick.average), {}
+    if pick.kind == "denoised":
+        return CleanChoice(source="denoised"), {}
     ends = [part.strip() for part in pick.slices.split(":")]
     if len(ends) != 2 or not all(part.isdecimal() for part in ends):
         raise InputError(
             "This method learns from clean examples, too.",
-            hint="Choose a layer of clean images, or the clean slices of this one (first:last).",
+            hint="Choose a layer of clean images, or the clean slices of this one (first:last); "
+            "if none are clean, averages of neighbours or a denoised copy.",
         )
     return CleanChoice(source="slices", slices=(int(ends[0]), int(ends[1]))), {}
 
@@ -219,6 +224,19 @@ def view_index(layer: Layer, viewer: Any) -> tuple[int, ...]:
     voxel = np.round(layer.world_to_data(point[len(point) - layer.ndim :])).astype(int)
     shape = layer.data[0].shape if layer.multiscale else layer.data.shape
     return tuple(int(np.clip(v, 0, n - 1)) for v, n in zip(voxel, shape, strict=True))
+
+
+def slice_shown(layer: Layer, viewer: Any, axes: Sequence[str] = ()) -> int:
+    """Return which slice is in view, along z or the first other axis of images.
+
+    Raises
+    ------
+    InputError
+        If the layer cannot be used, or is a single image.
+    """
+    measurement = source_of(layer, axes=axes or None).measurement
+    axis = slice_axis(measurement)
+    return view_index(layer, viewer)[axis]
 
 
 def view_centre(layer: Layer, viewer: Any, source: Source) -> tuple[int, ...]:

@@ -163,6 +163,26 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Clean slices",
         "First and last slice (not included) of this image that are clean, for example 0:25.",
     ),
+    "clean first": (
+        "First clean slice",
+        "Takes the slice that the slider shows as the first clean one.",
+    ),
+    "clean last": (
+        "Last clean slice",
+        "Takes the slice that the slider shows as the last clean one.",
+    ),
+    "clean kind": (
+        "Made from",
+        "Slices that are clean already. Or, where none are: averages of neighbouring slices or "
+        "frames (what differs between them is blurred and may be lost, what noise they share "
+        "stays), or a copy denoised by masked self-supervision (noise that neighbouring pixels "
+        "share stays).",
+    ),
+    "clean average": (
+        "Averaged",
+        "How many neighbouring slices or frames make one clean example. More leave less noise and "
+        "more blur.",
+    ),
     "rival": ("Baseline", "The classical method that runs first."),
     "device": (
         "Device",

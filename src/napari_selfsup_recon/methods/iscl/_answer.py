@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from napari_selfsup_recon.methods.iscl._losses import Players
+from napari_selfsup_recon.methods.iscl._slices import central
 
 
 class Answer(nn.Module):
@@ -30,11 +31,11 @@ class Answer(nn.Module):
 
     def branches(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return F(x) and x - H(x) of ``(batch, slices, y, x)``."""
-        middle = x.shape[1] // 2
-        return self.denoiser(x), x[:, middle : middle + 1] - self.extractor(x)
+        noise = self.extractor(x)
+        return self.denoiser(x), central(x, noise.shape[1]) - noise
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map ``(batch, slices, y, x)`` to ``(batch, 1, y, x)``."""
+        """Map ``(batch, slices, y, x)`` to ``(batch, 1, y, x)``; in 3D to all slices."""
         one, other = self.branches(x)
         return self.share * one + (1 - self.share) * other
 

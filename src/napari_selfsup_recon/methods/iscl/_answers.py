@@ -11,10 +11,12 @@ from napari_selfsup_recon.core.generators import relay
 from napari_selfsup_recon.inference.tiles import tiled
 from napari_selfsup_recon.methods.iscl._answer import Answer
 from napari_selfsup_recon.methods.ssi._symmetry import Orientation
+from napari_selfsup_recon.networks.unet import UNet
 from napari_selfsup_recon.training.device import autocast
 
 _TILE, _HALO = (256, 256), (56, 56)
 _MULTIPLE = (8, 8)
+_BLOCK = (24, 96, 96)
 
 
 def answers(
@@ -69,6 +71,44 @@ def answers(
             )
         made.append(total[0, 0] / len(turns))
     return torch.stack(made)
+
+
+def volume_answers(
+    answer: Answer,
+    stack: Tensor,
+    turns: Sequence[Orientation],
+    *,
+    device: torch.device,
+    precision: str,
+) -> Generator[tuple[int, int], None, Tensor]:
+    """Return the clean stack of ``(z, y, x)`` by 3D networks, the mean over ``turns``.
+
+    Tiles overlap by all that the networks can see, so that they agree with the whole stack to
+    rounding: the stack is turned before it is cut. Parameters are those of :func:`answers`.
+    """
+    net = answer.denoiser.net
+    assert isinstance(net, UNet)
+
+    def function(part: Tensor) -> Tensor:
+        with torch.no_grad(), autocast(device, precision):
+            image: Tensor = answer(part[:, 0])
+        return image[:, None].float()
+
+    total = torch.zeros_like(stack)
+    for index, turn in enumerate(turns):
+        made = yield from relay(
+            tiled(
+                function,
+                turn.apply(stack)[None, None],
+                core=_BLOCK,
+                halo=net.reach,
+                multiple=net.multiple,
+                device=device,
+            ),
+            _counted(index, len(turns)),
+        )
+        total += turn.undo(made[0, 0])
+    return total / len(turns)
 
 
 def _with_neighbours(stack: Tensor, reach: int) -> list[Tensor]:

@@ -32,7 +32,7 @@ def take_noise(
     Parameters
     ----------
     answer
-        f: maps ``(n, slices, y, x)`` to clean images.
+        f: maps ``(n, slices, y, x)`` to clean images, of the middle slice or (3D) of all.
     problem
         The data.
     seed
@@ -42,16 +42,19 @@ def take_noise(
     side = field_size(problem.clean, problem.noisy)
     fields = []
     for place in problem.noisy.windows(_FIELDS, side, seed):
-        deep = problem.noisy.at(place, 2 * reach, side)
+        if problem.depth:
+            deep = problem.seen(problem.noisy, place, side)
+            views = [deep[None]]
+        else:
+            deep = problem.noisy.at(place, 2 * reach, side)
+            views = [deep[None, first : first + 2 * reach + 1] for first in range(2 * reach + 1)]
         slices = []
-        for first in range(2 * reach + 1):
-            seen = deep[None, first : first + 2 * reach + 1]
+        for seen in views:
             with torch.no_grad():
                 made = answer(seen)
-            noise = (seen[:, reach : reach + 1] - made) / model.deviation(made)
-            slices.append(noise[0, 0])
+            slices.append(((problem.asked(seen) - made) / model.deviation(made))[0])
             yield
-        fields.append(torch.stack(slices))
+        fields.append(torch.cat(slices))
     bank = torch.stack(fields)
     mend = _mended(bank, problem, model, side, seed)
     yield

@@ -20,16 +20,14 @@ def diagnoses(answer: Answer, problem: Problem, seed: int) -> dict[str, float]:
     changed in clean images. ``misfit``: what the model of the noise left unexplained, of logarithms
     of its statistics.
     """
-    reach = problem.reach
-    middle = slice(reach, reach + 1)
     noisy = _stacked(problem, seed, clean=False)
     clean = _stacked(problem, seed, clean=True)
     one, other = answer.branches(noisy)
     return {
-        "noise": _rms(noisy[:, middle] - answer(noisy)),
-        "made": _rms(problem.report.noisy[:, middle] - problem.report.clean),
+        "noise": _rms(problem.asked(noisy) - answer(noisy)),
+        "made": _rms(problem.asked(problem.report.noisy) - problem.report.clean),
         "disagreement": _rms(one - other),
-        "identity": _rms(answer(clean) - clean[:, middle]),
+        "identity": _rms(answer(clean) - problem.asked(clean)),
         "misfit": problem.misfit,
     }
 
@@ -38,7 +36,7 @@ def _stacked(problem: Problem, seed: int, *, clean: bool) -> Tensor:
     """Return crops of one domain; of the clean one those that were held out."""
     domain = problem.clean if clean else problem.noisy
     places = domain.below(_CROPS, seed) if clean else domain.windows(_CROPS, domain.side, seed)
-    return torch.stack([domain.at(place, problem.reach) for place in places])
+    return torch.stack([problem.seen(domain, place) for place in places])
 
 
 def _rms(x: Tensor) -> float:

@@ -67,6 +67,7 @@ class Domain:
                 hint=f"Choose {name} images that show something.",
             )
         self.slices = wanted.nonzero().tolist()
+        self._wanted = wanted.tolist()
         self._places(seed, name)
 
     def __len__(self) -> int:
@@ -85,6 +86,24 @@ class Domain:
         depth = self.stacks.shape[1]
         planes = [_reflected(z + shift, depth) for shift in range(-reach, reach + 1)]
         return self.stacks[item, planes, row : row + side, column : column + side]
+
+    def block(self, place: Sequence[int], depth: int, side: int | None = None) -> Tensor:
+        """Return ``(depth, side, side)``: slices of one stack, the one at ``place`` among them.
+
+        Slices that are not wanted are among them only where those that are make no such block.
+        """
+        item, z, row, column = place
+        side = side or self.side
+        wanted = self._wanted[item]
+        first, last = z, z + 1
+        while first and wanted[first - 1]:
+            first -= 1
+        while last < len(wanted) and wanted[last]:
+            last += 1
+        if last - first < depth:
+            first, last = 0, len(wanted)
+        start = min(max(first, z - depth // 2), last - depth)
+        return self.stacks[item, start : start + depth, row : row + side, column : column + side]
 
     def draw(self, generator: torch.Generator, foreground: float) -> list[int]:
         """Return a place: item, slice, row, column."""

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from napari_selfsup_recon.methods.iscl._losses import Players
 from napari_selfsup_recon.methods.iscl._noise_model import NoiseModel, Spoiler
+from napari_selfsup_recon.methods.iscl._volume import volume_pair
 from napari_selfsup_recon.networks.critics import MultiScaleCritic
 from napari_selfsup_recon.networks.unet import UNet, initialise
 
@@ -68,7 +69,18 @@ def repaired_players(
     slices: int, width: int, model: NoiseModel, generator: torch.Generator
 ) -> Players:
     """Return the five networks with first weights drawn from ``generator``."""
-    denoiser, extractor = repaired_pair(slices, width, generator)
+    return _with_critics(repaired_pair(slices, width, generator), model, generator)
+
+
+def volume_players(width: int, model: NoiseModel, generator: torch.Generator) -> Players:
+    """Return the five networks, F and H in 3D; critics judge slices all the same."""
+    return _with_critics(volume_pair(width, generator), model, generator)
+
+
+def _with_critics(
+    pair: tuple[nn.Module, nn.Module], model: NoiseModel, generator: torch.Generator
+) -> Players:
+    denoiser, extractor = pair
     return Players(
         denoiser,
         Spoiler(model),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,8 +12,10 @@ from torch import Tensor
 from napari_selfsup_recon.core.errors import InputError
 from napari_selfsup_recon.core.random import torch_generator
 from napari_selfsup_recon.methods.iscl._domain import Domain
+from napari_selfsup_recon.methods.iscl._excess import apart, doubt, find_excess
 from napari_selfsup_recon.methods.iscl._noise_fit import fit_noise
 from napari_selfsup_recon.methods.iscl._noise_model import NoiseModel, Spoiler
+from napari_selfsup_recon.methods.iscl._slices import central
 
 HELD_OUT = 0.1
 _SCORED = 12
@@ -23,7 +25,7 @@ FIELD, _WINDOWS = 128, 160
 
 @dataclass(frozen=True, eq=False)
 class Pairs:
-    """Noisy ``(n, slices, side, side)`` and clean ``(n, 1, side, side)`` crops."""
+    """Noisy ``(n, slices, side, side)`` and clean crops, of the middle slice or (3D) of all."""
 
     noisy: Tensor
     clean: Tensor
@@ -31,8 +33,8 @@ class Pairs:
     @property
     def trivial(self) -> float:
         """Return the error of the better of two bad answers: a constant, and the noisy image."""
-        middle = self.noisy.shape[1] // 2
-        same = float((self.noisy[:, middle : middle + 1] - self.clean).square().mean())
+        noisy = central(self.noisy, self.clean.shape[1])
+        same = float((noisy - self.clean).square().mean())
         return min(float(self.clean.var()), same)
 
 
@@ -49,9 +51,13 @@ class Problem:
     misfit
         Of its statistics: the root mean square of logarithms.
     reach
-        Neighbours on either side that the networks see: 0 or 1.
+        Neighbours on either side that 2D networks see: 0 or 1.
     choose, report
         Pairs of held-out clean crops and noise of the model.
+    depth
+        Slices of the blocks that 3D networks see; 0 where they are 2D.
+    doubt
+        What is to be said where there is no noise to remove; else empty.
     """
 
     clean: Domain
@@ -61,10 +67,22 @@ class Problem:
     reach: int
     choose: Pairs
     report: Pairs
+    depth: int = 0
+    doubt: str = ""
+
+    def seen(self, domain: Domain, place: Sequence[int], side: int | None = None) -> Tensor:
+        """Return what the networks see at a place, ``(slices, side, side)``."""
+        if self.depth:
+            return domain.block(place, self.depth, side)
+        return domain.at(place, self.reach, side)
+
+    def asked(self, stacks: Tensor) -> Tensor:
+        """Return the slices of ``(batch, slices, y, x)`` for which the networks answer."""
+        return central(stacks, self.depth or 1)
 
 
 def make_problem(
-    clean: Domain, noisy: Domain, *, batch: int, reach: int, seed: int
+    clean: Domain, noisy: Domain, *, batch: int, reach: int, seed: int, depth: int = 0
 ) -> Generator[None, None, Problem]:
     """Fit the model of the noise and hold out what scores.
 
@@ -81,20 +99,25 @@ def make_problem(
                 hint=f"Give more {name} images, or choose a smaller crop or batch.",
             )
     field = field_size(clean, noisy)
-    model, misfit = yield from fit_noise(
-        _stacked(clean, field, seed), _stacked(noisy, field, seed), seed
-    )
+    windows = _stacked(clean, field, seed), _stacked(noisy, field, seed)
+    counts = apart(clean, field), apart(noisy, field)
+    excess = yield from find_excess(*windows, counts)
+    model, misfit = yield from fit_noise(*windows, seed)
     random = torch_generator(seed, "held-out noise")
     spoiler = Spoiler(model)
     pairs: list[Pairs] = []
     for _ in range(2):
         places = clean.below(_SCORED, seed + len(pairs))
-        stacks = torch.stack([clean.at(place, reach) for place in places])
+        stacks = torch.stack(
+            [clean.block(p, depth) if depth else clean.at(p, reach) for p in places]
+        )
         with torch.no_grad():
             made = spoiler(stacks.cpu(), random).to(stacks)
-        pairs.append(Pairs(made, stacks[:, reach : reach + 1]))
+        pairs.append(Pairs(made, central(stacks, depth or 1)))
         yield
-    return Problem(clean, noisy, model, misfit, reach, *pairs)
+    strength = float((central(pairs[0].noisy, depth or 1) - pairs[0].clean).square().mean().sqrt())
+    said = doubt(excess, strength)
+    return Problem(clean, noisy, model, misfit, reach, pairs[0], pairs[1], depth, said)
 
 
 def field_size(clean: Domain, noisy: Domain) -> int:

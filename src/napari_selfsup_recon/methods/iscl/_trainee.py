@@ -14,6 +14,7 @@ from napari_selfsup_recon.methods.iscl._answer import Answer, best_share
 from napari_selfsup_recon.methods.iscl._bank import take_noise, transplant
 from napari_selfsup_recon.methods.iscl._losses import Players
 from napari_selfsup_recon.methods.iscl._problem import Pairs, Problem
+from napari_selfsup_recon.methods.iscl._slices import plane_axis, planes
 from napari_selfsup_recon.methods.iscl.options import ISCLOptions
 from napari_selfsup_recon.methods.ssi._symmetry import Orientation, orientations
 from napari_selfsup_recon.training.device import autocast
@@ -25,6 +26,8 @@ _CLIP = 1.0
 _CRITIC_RATE = 2e-4
 _RENEWALS = 4
 _SCORED_AT_ONCE = 4
+# Of a slice of a block, as against one that 2D networks answer for.
+_VOLUME_WORK = 8
 
 
 class ISCLTrainee(Trainee):
@@ -54,9 +57,10 @@ class ISCLTrainee(Trainee):
         self.device = problem.clean.stacks.device
         side = problem.clean.side
         # Both networks in one piece: one and a half passes of the wider one.
-        work = side * side * (2 * problem.reach + 3) * options.width // 32
-        self.micro = MicroBatch(options.batch, max(1, work), self.device, options.micro_batch)
-        self._turns = orientations(2)
+        slices = _VOLUME_WORK * problem.depth or 2 * problem.reach + 3
+        work = side * side * slices * options.width // 32
+        self.micro = MicroBatch(options.crops, max(1, work), self.device, options.micro_batch)
+        self._turns = orientations(3 if problem.depth else 2)
 
     def begin(self, attempt: int) -> None:
         """Make fresh players and optimisers; each attempt is half as fast as the one before."""
@@ -93,12 +97,12 @@ class ISCLTrainee(Trainee):
             answer = Answer.of(self.players)
             self._bank = yield from take_noise(answer, self.problem, options.seed + index)
         self._movers.zero_grad(set_to_none=True)
-        total, left = 0.0, options.batch
+        total, left = 0.0, options.crops
         while left:
             count = min(self.micro.size, left)
             self.micro.begin()
             pairs = self._pairs(count, generator)
-            loss = self._loss(pairs) * (count / options.batch)
+            loss = self._loss(pairs) * (count / options.crops)
             loss.backward()  # type: ignore[no-untyped-call]
             total += float(loss.detach())
             self.micro.end()
@@ -164,7 +168,7 @@ class ISCLTrainee(Trainee):
         crops = []
         for _ in range(count):
             place = problem.clean.draw(generator, options.foreground)
-            crops.append(self._turned(problem.clean.at(place, problem.reach), generator))
+            crops.append(self._turned(problem.seen(problem.clean, place), generator))
         clean = torch.stack(crops)
         with torch.no_grad():
             noisy = self.players.spoiler(clean, generator)
@@ -172,7 +176,7 @@ class ISCLTrainee(Trainee):
             taken = transplant(self._bank, clean, problem.model, generator)
             noisy = _chosen(0.5, taken, noisy, generator)
         noisy = _chosen(options.identity, clean, noisy, generator)
-        return Pairs(noisy, clean[:, problem.reach : problem.reach + 1])
+        return Pairs(noisy, problem.asked(clean))
 
     def _turned(self, stack: Tensor, generator: torch.Generator) -> Tensor:
         turn: Orientation = self._turns[
@@ -190,9 +194,9 @@ class ISCLTrainee(Trainee):
     def _on_noisy(self, index: int, generator: torch.Generator) -> Work:
         """Add the gradients of what is asked of noisy images, and move the critics."""
         problem, options, players = self.problem, self.options, self.players
-        count = max(1, options.batch // 4)
+        count = max(1, options.crops // 4)
         places = [problem.noisy.draw(generator, options.foreground) for _ in range(count)]
-        noisy = torch.stack([problem.noisy.at(place, problem.reach) for place in places])
+        noisy = torch.stack([problem.seen(problem.noisy, place) for place in places])
         # By the end the two answer each for themselves.
         left = 1 - (index - self._warm) / max(1, options.steps - self._warm)
         one, other = Answer.of(players).branches(noisy)
@@ -201,8 +205,8 @@ class ISCLTrainee(Trainee):
             clean = torch.stack(
                 [
                     self._turned(
-                        problem.clean.at(
-                            problem.clean.draw(generator, options.foreground), problem.reach
+                        problem.seen(
+                            problem.clean, problem.clean.draw(generator, options.foreground)
                         ),
                         generator,
                     )
@@ -210,13 +214,14 @@ class ISCLTrainee(Trainee):
                 ]
             )
             made = players.spoiler(clean, generator)
-            self._judge(noisy, clean, one.detach(), other.detach(), made.detach(), generator)
+            axis = plane_axis(options.critic_planes, problem.depth, generator)
+            self._judge(noisy, clean, one.detach(), other.detach(), made.detach(), generator, axis)
             yield
             for weight in players.critics:
                 weight.requires_grad_(False)
             loss = loss + options.persuasion * persuasion_loss(
-                players.clean_critic(one),
-                players.noisy_critic(made[:, problem.reach : problem.reach + 1]),
+                players.clean_critic(planes(one, axis)),
+                players.noisy_critic(planes(problem.asked(made), axis)),
             )
         loss.backward()  # type: ignore[no-untyped-call]
         for weight in players.critics:
@@ -232,18 +237,18 @@ class ISCLTrainee(Trainee):
         other: Tensor,
         made: Tensor,
         generator: torch.Generator,
+        axis: int = 1,
     ) -> None:
-        """Move the critics: real images against those that both branches and G made."""
+        """Move the critics: real slices against those that both branches and G made."""
         players, problem = self.players, self.problem
-        middle = slice(problem.reach, problem.reach + 1)
         assert self._bank is not None
         taken = transplant(self._bank, clean, problem.model, generator)
         loss = critic_loss(
-            players.noisy_critic(noisy[:, middle]),
-            [players.noisy_critic(fake[:, middle]) for fake in (made, taken)],
+            players.noisy_critic(planes(problem.asked(noisy), axis)),
+            [players.noisy_critic(planes(problem.asked(fake), axis)) for fake in (made, taken)],
         ) + critic_loss(
-            players.clean_critic(clean[:, middle]),
-            [players.clean_critic(fake) for fake in (one, other)],
+            players.clean_critic(planes(problem.asked(clean), axis)),
+            [players.clean_critic(planes(fake, axis)) for fake in (one, other)],
         )
         self._judges.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]

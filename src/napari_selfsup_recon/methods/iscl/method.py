@@ -16,17 +16,23 @@ from napari_selfsup_recon.core.options import Options
 from napari_selfsup_recon.core.random import torch_generator
 from napari_selfsup_recon.methods.base import LearnedMethod, as_tensor
 from napari_selfsup_recon.methods.iscl._answer import Answer, Rescaled
-from napari_selfsup_recon.methods.iscl._answers import answers
+from napari_selfsup_recon.methods.iscl._answers import answers, volume_answers
 from napari_selfsup_recon.methods.iscl._diagnosis import diagnoses
 from napari_selfsup_recon.methods.iscl._domain import Domain
+from napari_selfsup_recon.methods.iscl._input import depth_of, reach_of, read_domains
 from napari_selfsup_recon.methods.iscl._losses import Players
 from napari_selfsup_recon.methods.iscl._matching import match
-from napari_selfsup_recon.methods.iscl._players import repaired_pair, repaired_players
+from napari_selfsup_recon.methods.iscl._players import (
+    repaired_pair,
+    repaired_players,
+    volume_players,
+)
 from napari_selfsup_recon.methods.iscl._problem import HELD_OUT, Problem, make_problem
 from napari_selfsup_recon.methods.iscl._published import published_players
 from napari_selfsup_recon.methods.iscl._published_trainee import BATCH, SIDE, PublishedTrainee
 from napari_selfsup_recon.methods.iscl._same import without_copies
 from napari_selfsup_recon.methods.iscl._trainee import ISCLTrainee
+from napari_selfsup_recon.methods.iscl._volume import volume_pair
 from napari_selfsup_recon.methods.iscl.options import ISCLOptions
 from napari_selfsup_recon.methods.ssi._symmetry import Orientation, orientations
 from napari_selfsup_recon.networks.iscl import Extractor
@@ -107,6 +113,10 @@ class ISCL(LearnedMethod):
     def _published(self) -> bool:
         return self.options.players == "published"
 
+    @property
+    def _volume(self) -> bool:
+        return self.options.dimensions == "3D"
+
     def train(self, y: Any, *, clean: Any = None, state: Any = None) -> Iterator[Event]:
         """Train on noisy images ``y`` and ``clean`` ones; a generator of events.
 
@@ -132,22 +142,26 @@ class ISCL(LearnedMethod):
             yield from self._train(y, clean, state)
 
     def _train(self, y: Any, clean: Any, state: Any) -> Iterator[Event]:
-        noisy, examples = self._stacks(y, clean)
+        options = self.options
+        noisy, examples = read_domains(y, clean, self.physics.measurement_shape)
+        slices = noisy.shape[1], examples.shape[1]
+        depth = depth_of(options, self._ndim, *slices)
+        reach = 0 if depth else reach_of(options, self._ndim, min(slices))
         use, copies = without_copies(noisy, examples)
         if copies:
             yield Notice(
                 f"{copies} slices are clean examples themselves; they are not learned from."
             )
-        ours, theirs, warning = match(examples, noisy, self.options.match)
+        ours, theirs, warning = match(examples, noisy, options.match)
         if warning:
             yield Notice(warning, "warning")
-        if self.options.persuasion and self.options.warm_up == 1 and not self._published:
+        if options.persuasion and options.warm_up == 1 and not self._published:
             yield Notice(
                 "The critics act after the warm-up, which never ends: set it below 1.",
                 "warning",
             )
-        side = SIDE if self._published else self.options.crop
-        seed = self.options.seed
+        side = SIDE if self._published else options.crop
+        seed = options.seed
         scaled = [
             scaling.apply(stacks).to(self.device)
             for scaling, stacks in ((ours, examples), (theirs, noisy))
@@ -156,7 +170,6 @@ class ISCL(LearnedMethod):
             Domain(scaled[0], side, seed=seed, name="clean", below=HELD_OUT),
             Domain(scaled[1], side, seed=seed, name="noisy", use=use),
         )
-        reach = self._reach(min(noisy.shape[1], examples.shape[1]))
         low, high = (
             float(f(s)) for f, s in zip((torch.amin, torch.amax), (scaled[0],) * 2, strict=True)
         )
@@ -170,11 +183,14 @@ class ISCL(LearnedMethod):
             "square": True,
         }
         yield Stage("Looking at the noise")
-        batch = BATCH if self._published else self.options.batch
-        between = Step(0, self.options.steps, finished=False)
+        batch = BATCH if self._published else options.crops
+        between = Step(0, options.steps, finished=False)
         problem = yield from relay(
-            make_problem(*domains, batch=batch, reach=reach, seed=seed), lambda _: between
+            make_problem(*domains, batch=batch, reach=reach, seed=seed, depth=depth),
+            lambda _: between,
         )
+        if problem.doubt:
+            yield Notice(problem.doubt, "warning")
         if problem.misfit > _MISFIT:
             yield Notice(
                 "No noise makes the clean examples look like the noisy images: they seem to show "
@@ -187,7 +203,7 @@ class ISCL(LearnedMethod):
         if state is not None:
             loop.load_state(state)
         self._loop, self._answer = loop, None
-        yield Stage("Training", self.options.steps)
+        yield Stage("Training", options.steps)
         for event in loop.run():
             self.best_step = loop.best_step
             if isinstance(event, Done):
@@ -235,38 +251,6 @@ class ISCL(LearnedMethod):
         method._answer = answer.to(method.device).eval()
         return method
 
-    def _stacks(self, y: Any, clean: Any) -> tuple[Tensor, Tensor]:
-        """Return noisy and clean images, ``(items, z, y, x)`` each."""
-        noisy = as_tensor(y, self._ndim)
-        if tuple(noisy.shape[2:]) != self.physics.measurement_shape:
-            raise InputError(
-                f"The physics is for images of shape {self.physics.measurement_shape}, "
-                f"not {tuple(noisy.shape[2:])}.",
-                hint="Build the physics for this shape.",
-            )
-        if clean is None or 0 in np.shape(clean):
-            raise InputError(
-                "ISCL needs clean examples: images of the same kind with little noise.",
-                hint="Give clean=: another image or stack, or the clean slices of this one.",
-            )
-        examples = as_tensor(clean, 3 if np.ndim(clean) > 2 and self._ndim == 3 else 2)
-        one = noisy[:, 0] if self._ndim == 3 else noisy
-        return one, examples[:, 0] if examples.ndim == 5 else examples
-
-    def _reach(self, depth: int) -> int:
-        """Return how many neighbours on either side the networks see."""
-        wanted = self.options.neighbours == "both"
-        if wanted and (self._ndim == 2 or self._published):
-            raise InputError(
-                "There are no neighbouring slices to see."
-                if self._ndim == 2
-                else "The published networks see one slice.",
-                hint="Set the neighbouring slices to auto.",
-            )
-        if self.options.neighbours == "auto":
-            wanted = self._ndim == 3 and depth > 2 and not self._published
-        return int(wanted)
-
     def _trainee(self, problem: Problem) -> ISCLTrainee | PublishedTrainee:
         build: Callable[[int], Players] = lambda attempt: self._players(problem, attempt)  # noqa: E731
         if self._published:
@@ -279,6 +263,8 @@ class ISCL(LearnedMethod):
         if self._published:
             return published_players(generator).to(self.device)
         slices, width = self._facts["slices"], self.options.width
+        if self._volume:
+            return volume_players(width, problem.model, generator).to(self.device)
         return repaired_players(slices, width, problem.model, generator).to(self.device)
 
     def _empty(self, share: float) -> Answer:
@@ -291,6 +277,8 @@ class ISCL(LearnedMethod):
                 share,
             )
         generator = torch.Generator().manual_seed(0)
+        if self._volume:
+            return Answer(*volume_pair(self.options.width, generator), share)
         return Answer(*repaired_pair(self._facts["slices"], self.options.width, generator), share)
 
     def _settings(self) -> LoopSettings:
@@ -369,18 +357,20 @@ class ISCL(LearnedMethod):
         answer = self._current()
         theirs = Scaling(**self._facts["theirs"])
         stack = theirs.apply(y[0] if self._ndim == 3 else y)[0]
-        made = yield from answers(
-            answer,
-            stack,
-            self._turns,
-            reach=self._facts["slices"] // 2,
-            device=self.device,
-            precision=self.options.precision,
-        )
+        where: dict[str, Any] = {"device": self.device, "precision": self.options.precision}
+        if self._volume:
+            made = yield from volume_answers(answer, stack, self._turns, **where)
+        else:
+            reach = self._facts["slices"] // 2
+            made = yield from answers(answer, stack, self._turns, reach=reach, **where)
         return theirs.invert(made).reshape(y.shape)
 
     @property
     def _turns(self) -> list[Orientation]:
+        ndim, square = 2 + self._volume, bool(self._facts["square"])
         if not self.options.ensemble or self._published:
-            return orientations(2)[:1]
-        return orientations(2, square=bool(self._facts["square"]))
+            return orientations(ndim)[:1]
+        turns = orientations(ndim, square=square)
+        if self._volume and square:  # half of them, which make a group
+            turns = [turn for turn in turns if turn.flips[0] == turn.transpose]
+        return turns

@@ -41,7 +41,25 @@ class ISCLOptions(TrainingOptions):
         ge=2,
         title="Batch",
         advanced=True,
-        description="Crops in one training step. The published networks always take 64.",
+        description="Crops in one training step (blocks of 3D networks: a quarter as many). The "
+        "published networks always take 64.",
+    )
+    dimensions: Literal["2D", "3D"] = option(
+        "2D",
+        title="Dimensions",
+        advanced=True,
+        description="2D: slice by slice, in stacks with the neighbouring slices in view. 3D: "
+        "convolutions over blocks of slices, for stacks of clean slices that lie about as close as "
+        "their pixels; several times slower.",
+    )
+    depth: int = option(
+        8,
+        ge=4,
+        le=128,
+        title="Depth of blocks",
+        unit="slices",
+        advanced=True,
+        description="Slices of the blocks that 3D networks learn from.",
     )
     neighbours: Literal["auto", "none", "both"] = option(
         "auto",
@@ -92,6 +110,13 @@ class ISCLOptions(TrainingOptions):
         description="Weight of two critics, networks that tell made images from real ones; 0 does "
         "without them. They act after the warm-up.",
     )
+    critic_planes: Literal["xy", "all"] = option(
+        "xy",
+        title="Critics see",
+        advanced=True,
+        description="Which slices of blocks the critics judge: xy, or all three directions, for "
+        "stacks whose slices lie as close as their pixels.",
+    )
     agreement: float = option(
         0.05,
         ge=0,
@@ -124,3 +149,8 @@ class ISCLOptions(TrainingOptions):
         description="Average the results of flipped and turned copies: a little better, 4 to 8 "
         "times slower at the end.",
     )
+
+    @property
+    def crops(self) -> int:
+        """Crops in one training step; fewer in 3D, where each has many slices."""
+        return self.batch if self.dimensions == "2D" else max(1, self.batch // 4)
