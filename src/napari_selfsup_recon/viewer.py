@@ -32,10 +32,12 @@ from napari_selfsup_recon.widgets.job import Job
 from napari_selfsup_recon.widgets.mode_bar import MODES
 from napari_selfsup_recon.widgets.recon_source import recon_source
 from napari_selfsup_recon.widgets.request import psf_of
+from napari_selfsup_recon.widgets.saved_runs import open_run, save_run
 from napari_selfsup_recon.widgets.session import Session
 from napari_selfsup_recon.widgets.warm_up import wait_for_torch
 
-__all__ = ["Comparison", "Job", "compare", "deconvolve", "denoise", "reconstruct"]
+__all__ = ["Comparison", "Job", "compare", "deconvolve", "denoise"]
+__all__ += ["open_run", "reconstruct", "save_run"]
 
 AnyOptions = Options | Mapping[str, Any]
 AnyMicroscope = Microscope | Mapping[str, Any]
@@ -365,9 +367,8 @@ def _run(
 ) -> list[Image] | Job:
     source = source_of(image, axes=axes)
     wait_for_torch()
-    plan = resolve(
-        config, source.measurement, psf=psf, given=given
-    )  # bad input is told here, at once
+    # Bad input is told here, at once.
+    plan = resolve(config, source.measurement, psf=psf, given=given)
     again = again_of(source, config, psf, given)
     job = Session.of(viewer).start(Job(viewer, source, lambda: plan, again=again))
     return job if background else job.wait()

@@ -18,7 +18,7 @@ from napari_selfsup_recon.methods.ssi.options import SSIOptions
 from napari_selfsup_recon.viewer import deconvolve, denoise, reconstruct
 from napari_selfsup_recon.widgets import commands, companions, run_log
 from napari_selfsup_recon.widgets.bridge import add_layer, source_of
-from napari_selfsup_recon.widgets.model_files import _sound
+from napari_selfsup_recon.widgets.model_files import sound
 from napari_selfsup_recon.widgets.rerun import BUSY, job_to_apply
 from napari_selfsup_recon.widgets.run_log import Run, RunLog
 from napari_selfsup_recon.widgets.runs_dock import RunsWidget
@@ -104,24 +104,24 @@ def test_tries_are_not_listed(viewer, cells, qtbot):
 
 def test_save_and_load(viewer, run, open_dock, qtbot, tmp_path):
     dock = open_dock()
-    dock.save_to(tmp_path / "model")
+    dock.files.save_to(tmp_path / "model")
     wait(dock, qtbot)
     assert dock.message.text == "Saved model.nsr."
     story = read_provenance(tmp_path / "model.nsr")
     assert story["method"] == "fake"
     assert story["steps"] == 5
-    dock.save_to(tmp_path / "model.nsr")
+    dock.files.save_to(tmp_path / "model.nsr")
     wait(dock, qtbot)
     assert dock.message.level == "error"
     assert "exists" in dock.message.text
-    dock.load_from(tmp_path / "model.nsr")
+    dock.files.load_from(tmp_path / "model.nsr")
     wait(dock, qtbot)
     assert dock.run.title == "model.nsr"
     assert dock.run.words == dock.session.log.runs[1].words
     assert not dock.train.isEnabled()
     assert "from a file" in dock._why.text()
     (tmp_path / "broken.nsr").write_bytes(b"nothing")
-    dock.load_from(tmp_path / "broken.nsr")
+    dock.files.load_from(tmp_path / "broken.nsr")
     wait(dock, qtbot)
     assert dock.message.level == "error"
     assert "broken.nsr" in dock.message.text
@@ -162,11 +162,11 @@ def test_apply_to_another_layer(viewer, run, open_dock, qtbot):
 
 def test_a_model_from_a_file_is_applied_without_its_image(viewer, run, open_dock, qtbot, tmp_path):
     dock = open_dock()
-    dock.save_to(tmp_path / "model.nsr")
+    dock.files.save_to(tmp_path / "model.nsr")
     wait(dock, qtbot)
     dock.session.log.forget(dock.session.log.runs[0])
     viewer.layers.clear()
-    dock.load_from(tmp_path / "model.nsr")
+    dock.files.load_from(tmp_path / "model.nsr")
     wait(dock, qtbot)
     assert not dock.apply.isEnabled()
     assert "No image here fits" in dock._why.text()
@@ -303,10 +303,11 @@ def test_a_model_that_reconstructs_is_applied_to_another_scan(
     assert made.name.startswith("second FAKE-RECON")
     np.testing.assert_allclose(made.data, 2 * result.data, rtol=1e-4, atol=1e-6)
     dock.list.setCurrentRow(1)
-    dock.save_to(tmp_path / "scan.nsr")
+    dock.files.save_to(tmp_path / "scan.nsr")
     wait(dock, qtbot)
-    dock.load_from(tmp_path / "scan.nsr")
+    dock.files.load_from(tmp_path / "scan.nsr")
     wait(dock, qtbot)
+    assert dock.message.text == "Loaded scan.nsr."
     assert dock.apply.isEnabled()
     assert dock.layer.count() == 2
 
@@ -359,7 +360,7 @@ def test_nothing_else_while_a_run_is_under_way(viewer, cells, run, open_dock, qt
     job = denoise(
         viewer, cells, method="fake", options={"steps": 5000, "delay": 0.02}, background=True
     )
-    for push in (dock.save, dock.load, dock.apply, dock.train, dock.undo, dock.redo):
+    for push in (dock.save, dock.files.load, dock.apply, dock.train, dock.undo, dock.redo):
         assert not push.isEnabled()
         assert BUSY in push.toolTip()
     commands.undo_last_result()
@@ -383,7 +384,7 @@ def test_nothing_else_while_a_run_is_under_way(viewer, cells, run, open_dock, qt
 def test_memory_is_bounded_and_forgetting_frees(viewer, run, open_dock):
     dock = open_dock()
     kept = weakref.ref(dock.run.models[0])
-    dock.forget.click()
+    dock.files.forget.click()
     gc.collect()
     assert kept() is None
     assert dock.list.count() == 1
@@ -441,8 +442,8 @@ def test_what_a_file_tells_is_not_believed():
         "source": {"name": "x", "shape": [1, 2], "axes": ["y", "x"], "scale": ["a", "b"]},
         "run": 7,
     }
-    run = Run(name="file", story=_sound(told))
+    run = Run(name="file", story=sound(told))
     assert (run.steps, run.score) == (0, 0.5)
     assert run.story["source"] == {"name": "x"}
     assert "run" not in run.story
-    assert _sound({"source": {"scale": 3}, "scores": None})["source"] == {}
+    assert sound({"source": {"scale": 3}, "scores": None})["source"] == {}

@@ -70,10 +70,10 @@ def load_run(path: Path) -> Generator[str, None, Run]:
     story = read_provenance(path)
     method = load(path)
     yield "Taking it in"
-    return Run(name=path.name, story=_sound(story), models=(keep(method),))
+    return Run(name=path.name, story=sound(story), models=(keep(method),))
 
 
-def _sound(story: Mapping[str, Any]) -> dict[str, Any]:
+def sound(story: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a file tells of itself, without what has not the right form."""
     found: dict[str, Any] = {
         key: value

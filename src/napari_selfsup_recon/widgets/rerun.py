@@ -34,6 +34,7 @@ class Reasons:
     apply: str = ""
     train: str = ""
     forget: str = ""
+    keep: str = ""
 
 
 def reasons(run: Run | None, *, busy: bool) -> Reasons:
@@ -48,16 +49,19 @@ def reasons(run: Run | None, *, busy: bool) -> Reasons:
     """
     if run is None:
         none = "No run is chosen."
-        return Reasons(none, none, none, none)
+        return Reasons(none, none, none, none, none)
+    own = BUSY if busy else ""
+    layer = run.layer() if run.layer is not None else None
+    keep = own or ("" if layer is not None else "The layer of this run is not there.")
     if not run.models:
         none = (
             f"Its network was let go: only those of the last {MOST_MODELS} runs are kept."
             if run.let_go
             else "This run trained no network."
         )
-        return Reasons(none, none, none)
-    own = BUSY if busy else ""
-    return Reasons(save=own, apply=own or _no_config(run), train=own or _not_resumable(run))
+        return Reasons(none, none, none, keep=keep)
+    apply, train = own or _no_config(run), own or _not_resumable(run)
+    return Reasons(save=own, apply=apply, train=train, keep=keep)
 
 
 def config_for(run: Run) -> RunConfig:

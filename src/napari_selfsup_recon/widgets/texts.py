@@ -251,6 +251,15 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Writes the trained network of the chosen run with its physics, options, scores and "
         "history to an .nsr file.",
     ),
+    "save run": (
+        "Save the run",
+        "Writes a folder with the result, what belongs to it, the trained network, the options "
+        "and the history. What it was made from is copied, unless it is a file, which is named.",
+    ),
+    "open run": (
+        "Open a saved run",
+        "Brings back the layers of a folder that Save run made, and lists the run with its model.",
+    ),
     "load model": (
         "Load a model",
         "Adds a trained network from an .nsr file to the list, to apply it here.",
