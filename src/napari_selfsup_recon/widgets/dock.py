@@ -25,6 +25,7 @@ from napari_selfsup_recon.widgets.parts import is_alive
 from napari_selfsup_recon.widgets.physics_card import PhysicsCard
 from napari_selfsup_recon.widgets.remedies import remedies, sample_actions
 from napari_selfsup_recon.widgets.request import Request, make_request
+from napari_selfsup_recon.widgets.resume_card import ResumeCard
 from napari_selfsup_recon.widgets.run_card import RunCard
 from napari_selfsup_recon.widgets.script_button import ScriptButton
 from napari_selfsup_recon.widgets.session import Session
@@ -61,6 +62,7 @@ class ReconWidget(QWidget):
         self.data = DataCard(viewer)
         self.physics = PhysicsCard(viewer)
         self.method = MethodCard(viewer)
+        self.resume = ResumeCard(viewer)
         self.run_card = RunCard()
         self.run_card.device.setCurrentText(preferences.device())
         self.compare = CompareCard(viewer, lambda: self.data.image.layer)
@@ -127,6 +129,7 @@ class ReconWidget(QWidget):
             self.physics.reset_choices()
             self.method.clean.refresh()
             self.compare.refresh()
+            self.resume.refresh()
 
     def start(self, attempt: bool = False) -> None:
         """Run what is chosen, or only try it on a small part."""
@@ -263,6 +266,7 @@ class ReconWidget(QWidget):
 
     def _on_state(self) -> None:
         if is_alive(self):
+            self.resume.refresh()
             if self.session.busy:
                 self._show_state()
             else:
@@ -324,7 +328,7 @@ class ReconWidget(QWidget):
         area.setMinimumHeight(120)
         area.setWidget(content)
         foot = QWidget()
-        _column(foot, (self.run_card, self.compare))
+        _column(foot, (self.resume, self.run_card, self.compare))
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.setSpacing(0)

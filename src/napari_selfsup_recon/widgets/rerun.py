@@ -22,6 +22,7 @@ from napari_selfsup_recon.widgets.job import Job
 from napari_selfsup_recon.widgets.recon_source import recon_source
 from napari_selfsup_recon.widgets.request import view_index
 from napari_selfsup_recon.widgets.run_log import MOST_MODELS, MOST_STATES, Run, without_state
+from napari_selfsup_recon.widgets.unfinished import stash_of
 
 BUSY = "A run is under way in this viewer: wait for it, or stop it."
 
@@ -156,12 +157,14 @@ def job_to_train_on(viewer: Any, run: Run, steps: int) -> Job:
         options["patience"] = begun["patience"] + waited
     reuse = Reuse(run.models, train=True, story={"name": run.title, "trained_on_from": done})
     fingerprint = run.story["source"]["fingerprint"]
+    longer = config.model_copy(update={"options": {**config.options, **options}})
     return Job(
         viewer,
         source,
         partial(run.again.resolve, options, source, fingerprint),
         run=partial(execute, keep_models=True, reuse=reuse),
         again=run.again,
+        stash=stash_of(source, replace(run.again, config=longer)),
     )
 
 

@@ -26,6 +26,7 @@ from napari_selfsup_recon.widgets.rerun import (
     misfit,
     reasons,
 )
+from napari_selfsup_recon.widgets.resume_card import ResumeCard
 from napari_selfsup_recon.widgets.run_files import RunFiles
 from napari_selfsup_recon.widgets.run_list import RunList
 from napari_selfsup_recon.widgets.run_log import Run
@@ -49,6 +50,7 @@ class RunsWidget(QWidget):
         self.session = Session.of(self._viewer)
         self._background = Background(self)
         self._told: object = None
+        self.resume = ResumeCard(self._viewer)
         self.list = RunList()
         self.message = MessageCard()
         self.files = RunFiles(self._viewer, self.list, self.message, self._background)
@@ -90,6 +92,7 @@ class RunsWidget(QWidget):
         """Follow the layer list; napari calls this whenever it changes."""
         if is_alive(self):
             self.list.show_runs(self.session.log.runs)  # layers may have other names now
+            self.resume.refresh()
             self.refresh()
 
     def refresh(self) -> None:
@@ -210,6 +213,7 @@ class RunsWidget(QWidget):
         if failed and job is not None and job.error not in (None, self._told):
             self._told = job.error
             self._on_failed(job.error)
+        self.resume.refresh()
         self.refresh()
 
     def _on_progress(self) -> None:
@@ -251,7 +255,7 @@ class RunsWidget(QWidget):
         chosen.body.addWidget(self._why)
         last.body.addWidget(self._last)
         last.body.addLayout(row(self.undo, self.redo))
-        for widget in (runs, chosen, last, self._state, self.message):
+        for widget in (self.resume, runs, chosen, last, self._state, self.message):
             column.addWidget(widget)
         column.addStretch(1)
         area = QScrollArea()
