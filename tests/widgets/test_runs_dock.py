@@ -13,11 +13,13 @@ import recon_fakes
 from fakes import FakeLearned
 from gui_helpers import add_cells, opener_of, settle, training
 from napari_selfsup_recon.core.errors import InputError
+from napari_selfsup_recon.io.curves import read_curves
 from napari_selfsup_recon.io.models import read_provenance
 from napari_selfsup_recon.methods.ssi.options import SSIOptions
 from napari_selfsup_recon.viewer import deconvolve, denoise, reconstruct
-from napari_selfsup_recon.widgets import commands, companions, run_log
+from napari_selfsup_recon.widgets import commands, companions, run_files, run_log
 from napari_selfsup_recon.widgets.bridge import add_layer, source_of
+from napari_selfsup_recon.widgets.dock import ReconWidget
 from napari_selfsup_recon.widgets.model_files import sound
 from napari_selfsup_recon.widgets.rerun import BUSY, job_to_apply
 from napari_selfsup_recon.widgets.run_log import Run, RunLog
@@ -126,6 +128,42 @@ def test_save_and_load(viewer, run, open_dock, qtbot, tmp_path):
     assert dock.message.level == "error"
     assert "broken.nsr" in dock.message.text
     assert dock.list.count() == 3
+
+
+def test_curves_are_saved(viewer, cells, run, open_dock, qtbot, tmp_path, monkeypatch):
+    dock = open_dock()
+    asked = []
+
+    def ask(parent, title, name, kinds):
+        asked.append(name)
+        return str(tmp_path / "curves"), kinds
+
+    monkeypatch.setattr(run_files.QFileDialog, "getSaveFileName", ask)
+    dock.files.curves.click()
+    assert asked == ["cells FAKE 5.csv"]
+    assert dock.message.text == "Saved curves.csv."
+    marks = read_curves(tmp_path / "curves.csv")
+    assert [mark.step for mark in marks] == [1, 2, 3, 4, 5]
+    assert [mark.loss for mark in marks] == [2 / n for n in range(1, 6)]
+    assert [mark.score for mark in marks] == [1, None, 1 / 3, None, 1 / 5]
+    dock.files.curves.click()
+    assert dock.message.level == "error"
+    assert "exists" in dock.message.text
+    dock.list.setCurrentRow(1)
+    assert not dock.files.curves.isEnabled()
+    assert "no curves" in dock.files.curves.toolTip()
+
+
+def test_curves_are_saved_beside_the_plot(viewer, cells, qtbot, tmp_path, monkeypatch):
+    path = tmp_path / "plot.csv"
+    monkeypatch.setattr(run_files.QFileDialog, "getSaveFileName", lambda *_: (str(path), ""))
+    dock = opener_of(ReconWidget, viewer, qtbot)()
+    assert not dock.run_card.save_curves.isVisible()
+    denoise(viewer, cells, method="fake")
+    settle(qtbot)
+    assert dock.run_card.save_curves.isVisible()
+    dock.run_card.save_curves.click()
+    assert len(read_curves(path)) == 5
 
 
 def test_apply_to_another_layer(viewer, run, open_dock, qtbot):

@@ -69,7 +69,8 @@ def test_a_run_comes_back_with_its_layers(viewer, second, qtbot, tmp_path):
     cells, result, residual, folder = saved(viewer, qtbot, tmp_path / "run")
     names = sorted(path.name for path in folder.iterdir())
     assert names == [
-        "input.ome.tif", "model.nsr", "residual.ome.tif", "result.ome.tif", "run.json", "run.toml"
+        "curves.csv", "input.ome.tif", "model.nsr", "residual.ome.tif", "result.ome.tif",
+        "run.json", "run.toml",
     ]  # fmt: skip
     layers = open_run(second, folder)
     assert [layer.name for layer in second.layers] == ["cells", "cells FAKE 5", "left over"]
@@ -84,6 +85,9 @@ def test_a_run_comes_back_with_its_layers(viewer, second, qtbot, tmp_path):
     (run,) = Session.of(second).log.runs
     (first,) = Session.of(viewer).log.runs
     assert (run.title, run.words) == (first.title, first.words)
+    assert [(m.step, m.loss, m.score) for m in run.curves] == [
+        (m.step, m.loss, m.score) for m in first.curves
+    ]
     np.testing.assert_array_equal(run.thumbnail, first.thumbnail)
     assert RunConfig.load_toml(folder / "run.toml").method == "fake"
     # Its model can be used.
@@ -93,6 +97,11 @@ def test_a_run_comes_back_with_its_layers(viewer, second, qtbot, tmp_path):
     # And it can be saved once more from there.
     again = save_run(second, back, tmp_path / "again")
     assert [p.name for p in sorted(again.iterdir())] == names
+    # Curves that make no sense are left out, and that is told.
+    (again / "curves.csv").write_text("other")
+    found = saved_runs.exhaust(saved_runs.open_folder(again))
+    assert found.curves == ()
+    assert "curves.csv" in found.notes[0]
 
 
 def test_an_input_that_is_a_file_is_not_copied(viewer, second, qtbot, tmp_path):

@@ -49,7 +49,7 @@ def save_state(path: Path, facts: Mapping[str, Any], state: Mapping[str, Any], m
 
     tensors: dict[str, Any] = {}
     tree = _taken_apart(state, tensors)
-    size = sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
+    size: int = sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
     if size > most:
         raise InputError(f"What was learned has {size} bytes, which is more than is kept.")
     _files.check_disk(path, 2 * size)
@@ -100,7 +100,7 @@ def _note(path: Path) -> dict[str, Any]:
 
     found = _files.existing(path)
     try:
-        with safe_open(found, framework="numpy") as file:  # type: ignore[no-untyped-call]
+        with safe_open(found, framework="numpy") as file:
             note = json.loads((file.metadata() or {})[_KEY])
         if note["version"] != _VERSION or not isinstance(note["facts"], dict):
             raise ValueError("it is from another version")
@@ -116,11 +116,12 @@ def _taken_apart(value: Any, tensors: dict[str, Any], depth: int = 0) -> Any:
     if depth > _DEEPEST:
         raise InputError("What was learned is nested too deeply to be kept.")
     if isinstance(value, torch.Tensor | np.ndarray):
-        array = isinstance(value, np.ndarray)
-        tensor = torch.from_numpy(np.array(value)) if array else value.detach().cpu()
         name = str(len(tensors))
-        tensors[name] = tensor.contiguous().clone()
-        return {"array" if array else "tensor": name}
+        if isinstance(value, np.ndarray):
+            tensors[name] = torch.from_numpy(np.array(value, order="C"))
+            return {"array": name}
+        tensors[name] = value.detach().to("cpu", copy=True).contiguous()
+        return {"tensor": name}
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, _PLAIN):

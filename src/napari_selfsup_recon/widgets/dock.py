@@ -19,6 +19,7 @@ from napari_selfsup_recon.widgets.bridge import check_layer, unwrap
 from napari_selfsup_recon.widgets.choices import Intent
 from napari_selfsup_recon.widgets.compare_card import CompareCard
 from napari_selfsup_recon.widgets.data_card import DataCard
+from napari_selfsup_recon.widgets.job import Job
 from napari_selfsup_recon.widgets.method_card import MethodCard
 from napari_selfsup_recon.widgets.noise_section import Scene
 from napari_selfsup_recon.widgets.parts import is_alive
@@ -27,6 +28,7 @@ from napari_selfsup_recon.widgets.remedies import remedies, sample_actions
 from napari_selfsup_recon.widgets.request import Request, make_request
 from napari_selfsup_recon.widgets.resume_card import ResumeCard
 from napari_selfsup_recon.widgets.run_card import RunCard
+from napari_selfsup_recon.widgets.run_files import ask_for_curves
 from napari_selfsup_recon.widgets.script_button import ScriptButton
 from napari_selfsup_recon.widgets.session import Session
 from napari_selfsup_recon.widgets.states import State, look
@@ -86,6 +88,7 @@ class ReconWidget(QWidget):
         self.compare.moreWanted.connect(lambda: self._open(_COMPARE_DOCK))
         self.method.verdictWanted.connect(self._ask_meter)
         self.run_card.deviceChanged.connect(self._on_edit)
+        self.run_card.curvesWanted.connect(self._save_curves)
         self.run_card.previewed.connect(lambda: self.start(attempt=True))
         self.run_card.ran.connect(self.start)
         for name in ("pause", "resume", "stop", "discard"):
@@ -194,6 +197,12 @@ class ReconWidget(QWidget):
         if window is not None:
             window.add_plugin_dock_widget(_PLUGIN, name, tabify=name == _COMPARE_DOCK)
 
+    def _save_curves(self) -> None:
+        job = self.session.job
+        if isinstance(job, Job):
+            name, card = f"{job.source.name} curves", self.run_card
+            ask_for_curves(self, name, job.history.marks, card.message)
+
     def _on_checked(self) -> None:
         if not self.session.busy:
             self.refresh()
@@ -257,7 +266,7 @@ class ReconWidget(QWidget):
         self.method.show_verdict("")
         self._told = None
         if not self.session.busy:
-            self.run_card.curves.hide()  # makes room for what is being set
+            self.run_card.hide_curves()
         self._timer.start()
 
     def _send(self, verb: str) -> None:
@@ -319,7 +328,7 @@ class ReconWidget(QWidget):
     def _lay_out(self) -> None:
         """What is chosen scrolls; what starts and shows the work is always in sight."""
         content = QWidget()
-        column = _column(content, (self.data, self.physics, self.method))
+        column = _column(content, (self.resume, self.data, self.physics, self.method))
         column.addStretch(1)
         area = QScrollArea()
         area.setWidgetResizable(True)
@@ -328,7 +337,7 @@ class ReconWidget(QWidget):
         area.setMinimumHeight(120)
         area.setWidget(content)
         foot = QWidget()
-        _column(foot, (self.resume, self.run_card, self.compare))
+        _column(foot, (self.run_card, self.compare))
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.setSpacing(0)

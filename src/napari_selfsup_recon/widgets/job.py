@@ -17,6 +17,7 @@ from napari_selfsup_recon.core.events import Done, Event, Notice, Preview, Stage
 from napari_selfsup_recon.core.measurement import Measurement
 from napari_selfsup_recon.runs.control import Control
 from napari_selfsup_recon.runs.execute import execute
+from napari_selfsup_recon.runs.history import History, run_and_record
 from napari_selfsup_recon.runs.kept import run_and_keep
 from napari_selfsup_recon.runs.names import label_of
 from napari_selfsup_recon.runs.plan import RunPlan
@@ -62,6 +63,8 @@ class Job(ViewerJob):
     ----------
     delivered
         Emitted with each result and the layer that it became.
+    history
+        Loss and held-out score of each step.
     """
 
     delivered = Signal(Result, Image)
@@ -93,6 +96,8 @@ class Job(ViewerJob):
         run = run or partial(execute, keep_models=not preview)
         if stash is not None:
             run = partial(run_and_stash, run, stash)
+        self.history = History()
+        run = partial(run_and_record, run, self.history)
         self._drawing = False
         self._drawn: tuple[int, str] | None = None
         super().__init__(

@@ -36,6 +36,7 @@ class Reasons:
     train: str = ""
     forget: str = ""
     keep: str = ""
+    curves: str = ""
 
 
 def reasons(run: Run | None, *, busy: bool) -> Reasons:
@@ -50,19 +51,20 @@ def reasons(run: Run | None, *, busy: bool) -> Reasons:
     """
     if run is None:
         none = "No run is chosen."
-        return Reasons(none, none, none, none, none)
+        return Reasons(none, none, none, none, none, none)
     own = BUSY if busy else ""
     layer = run.layer() if run.layer is not None else None
     keep = own or ("" if layer is not None else "The layer of this run is not there.")
+    curves = "" if run.curves else "There are no curves of this run."
     if not run.models:
         none = (
             f"Its network was let go: only those of the last {MOST_MODELS} runs are kept."
             if run.let_go
             else "This run trained no network."
         )
-        return Reasons(none, none, none, keep=keep)
+        return Reasons(none, none, none, keep=keep, curves=curves)
     apply, train = own or _no_config(run), own or _not_resumable(run)
-    return Reasons(save=own, apply=apply, train=train, keep=keep)
+    return Reasons(save=own, apply=apply, train=train, keep=keep, curves=curves)
 
 
 def config_for(run: Run) -> RunConfig:

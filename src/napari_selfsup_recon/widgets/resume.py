@@ -127,12 +127,12 @@ def _same(unfinished: Unfinished, layer: Image) -> bool:
     """Whether ``layer`` holds what a run learned from."""
     facts = unfinished.facts
     try:
-        empty = {"psf": None, "given": {}}
+        empty: dict[str, Any] = {"psf": None, "given": {}}
         source = _again(unfinished, layer, empty).source()
         measurement = source.measurement
         if (list(measurement.shape), str(measurement.dtype)) != (facts["shape"], facts["dtype"]):
             return False
-        return fingerprint(measurement.data) == facts["fingerprint"]
+        return bool(fingerprint(measurement.data) == facts["fingerprint"])
     except (ReconError, KeyError, TypeError, ValueError, IndexError):
         return False
 
@@ -144,5 +144,5 @@ def _itself(value: Any) -> Any:
 def _unpacked(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
-    facts = {name: tuple(value[name]) for name in PLACE}
-    return Measurement(value["data"], name=value["name"], **facts)
+    facts: dict[str, Any] = {name: tuple(value[name]) for name in PLACE}
+    return Measurement(value["data"], name=str(value["name"]), **facts)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from qtpy.QtWidgets import QFileDialog, QVBoxLayout, QWidget
 
 from napari_selfsup_recon.core.errors import ReconError
+from napari_selfsup_recon.io.curves import Mark, write_curves
 from napari_selfsup_recon.widgets.background import Background
 from napari_selfsup_recon.widgets.message import MessageCard
 from napari_selfsup_recon.widgets.model_files import load_run, save_run
@@ -18,7 +20,7 @@ from napari_selfsup_recon.widgets.saved_runs import Opened, gather, open_folder,
 from napari_selfsup_recon.widgets.session import Session
 from napari_selfsup_recon.widgets.texts import TEXTS
 
-_KIND = "Trained model (*.nsr)"
+_KIND, _TABLE = "Trained model (*.nsr)", "Table (*.csv)"
 
 
 class RunFiles(QWidget):
@@ -52,11 +54,13 @@ class RunFiles(QWidget):
         self.open_run = button("&Open run ...", *TEXTS["open run"])
         self.load = button("&Load model ...", *TEXTS["load model"])
         self.forget = button("&Forget", *TEXTS["forget run"])
+        self.curves = button("Save &curves as CSV ...", *TEXTS["save curves"])
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
         column.addLayout(row(self.save_run, self.open_run))
         column.addLayout(row(self.load, self.forget))
+        self.curves.clicked.connect(lambda *_: self.ask_save_curves())
         self.save_run.clicked.connect(lambda *_: self.ask_save_run())
         self.open_run.clicked.connect(lambda *_: self.ask_open_run())
         self.load.clicked.connect(lambda *_: self.ask_load())
@@ -110,6 +114,12 @@ class RunFiles(QWidget):
         self._message.clear()
         self._background.start(lambda: open_folder(path), done, self._on_failed)
 
+    def ask_save_curves(self) -> None:
+        """Ask where to save the curves of the chosen run."""
+        run = self._list.run
+        if run is not None:
+            ask_for_curves(self, run.title, run.curves, self._message)
+
     def ask_save(self) -> None:
         """Ask where to save the model of the chosen run."""
         run = self._list.run
@@ -155,3 +165,20 @@ class RunFiles(QWidget):
 
     def _on_failed(self, error: ReconError) -> None:
         self._message.tell("error", str(error))
+
+
+def ask_for_curves(
+    parent: QWidget, name: str, curves: Sequence[Mark], message: MessageCard
+) -> Path | None:
+    """Ask for a file, write the curves to it, and tell how it went; returns the file."""
+    chosen, _ = QFileDialog.getSaveFileName(parent, "Save the curves", f"{name}.csv", _TABLE)
+    if not chosen:
+        return None
+    try:
+        # Where the ending is missing, nobody was asked whether that file may be replaced.
+        path = write_curves(chosen, curves, overwrite=bool(Path(chosen).suffix))
+    except ReconError as error:
+        message.tell("error", str(error))
+        return None
+    message.tell("info", f"Saved {path.name}.")
+    return path

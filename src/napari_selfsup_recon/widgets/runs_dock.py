@@ -108,6 +108,7 @@ class RunsWidget(QWidget):
         self._enable(self.train, "train on", can.train)
         self._enable(self.files.forget, "forget run", can.forget)
         self._enable(self.files.save_run, "save run", can.keep)
+        self._enable(self.files.curves, "save curves", can.curves)
         for push, text in ((self.files.load, "load model"), (self.files.open_run, "open run")):
             self._enable(push, text, BUSY if busy else "")
         self.layer.setEnabled(self.apply.isEnabled())
@@ -249,7 +250,7 @@ class RunsWidget(QWidget):
         runs, chosen, last = Card("Runs"), Card("Model of the chosen run"), Card("Last result")
         runs.body.addWidget(self.list)
         runs.body.addWidget(self.files)
-        chosen.body.addWidget(self.save)
+        chosen.body.addLayout(row(self.save, self.files.curves))
         chosen.body.addLayout(_wide(row(self.layer, self.apply)))
         chosen.body.addLayout(_wide(row(self.steps, self.train)))
         chosen.body.addWidget(self._why)

@@ -15,6 +15,7 @@ from napari.layers import Image, Layer
 from napari_selfsup_recon.core.errors import FileError, InputError, ReconError
 from napari_selfsup_recon.core.generators import exhaust
 from napari_selfsup_recon.core.provenance import fingerprint
+from napari_selfsup_recon.io.curves import Mark, curves_text, read_curves
 from napari_selfsup_recon.io.saved_runs import (
     SavedLayer,
     SavedRun,
@@ -47,7 +48,7 @@ from napari_selfsup_recon.widgets.saved_layers import (
 )
 from napari_selfsup_recon.widgets.session import Session
 
-RESULT, INPUT = "result", "input"
+RESULT, INPUT, CURVES = "result", "input", "curves.csv"
 # An image that was read from nowhere is copied, unless it is larger than that.
 MOST_COPIED = 2 * 2**30
 
@@ -66,6 +67,8 @@ class Gathered:
         Trained networks.
     config
         As TOML, empty where it is not known.
+    curves
+        Loss and held-out score of each step.
     notes
         Sentences on what is left out.
     """
@@ -74,6 +77,7 @@ class Gathered:
     layers: tuple[tuple[SavedLayer, Any, Path | None], ...]
     models: tuple[Kept, ...]
     config: str
+    curves: tuple[Mark, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -89,6 +93,8 @@ class Opened:
         Values by the number of their layer in ``run.layers``.
     models
         Trained networks.
+    curves
+        Loss and held-out score of each step.
     notes
         Sentences on what is missing.
     """
@@ -96,6 +102,7 @@ class Opened:
     run: SavedRun
     images: dict[int, Any]
     models: tuple[Kept, ...]
+    curves: tuple[Mark, ...]
     notes: list[str] = field(default_factory=list)
 
 
@@ -132,6 +139,7 @@ def gather(run: Run) -> Gathered:
         tuple((describe_layer(role, layer), layer.data, path_of(layer)) for role, layer in found),
         run.models,
         "" if config is None else config.to_toml(),
+        run.curves,
         notes,
     )
 
@@ -167,6 +175,8 @@ def save_folder(
     run = gathered.run.model_copy(update={"layers": tuple(layers), "models": names})
     methods = [kept.method() for kept in gathered.models]
     texts = {"run.toml": gathered.config} if gathered.config else {}
+    if gathered.curves:
+        texts[CURVES] = curves_text(gathered.curves)
     made = yield from write_run(path, run, images, methods, texts=texts, overwrite=overwrite)
     return made, notes
 
@@ -194,7 +204,13 @@ def open_folder(path: Path) -> Generator[str, None, Opened]:
             models += (yield from load_run(folder / name)).models
         except FileError as error:
             raise FileError(f"The folder is incomplete. {error.message}", hint=error.hint) from None
-    return Opened(run, images, tuple(models), notes)
+    curves: list[Mark] = []
+    try:
+        table = folder / CURVES
+        curves = read_curves(table) if table.is_file() else []
+    except FileError as error:
+        notes.append(error.message)
+    return Opened(run, images, tuple(models), tuple(curves), notes)
 
 
 def show(viewer: Any, opened: Opened) -> Run:
@@ -231,6 +247,7 @@ def show(viewer: Any, opened: Opened) -> Run:
             measurement_of(describe_layer(RESULT, result), result.data), limits(result)
         ),
         layer=weakref.ref(result),
+        curves=opened.curves,
     )
     boundary = _boundary(run)
     if boundary:

@@ -260,6 +260,11 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Open a saved run",
         "Brings back the layers of a folder that Save run made, and lists the run with its model.",
     ),
+    "save curves": (
+        "Save the curves as CSV",
+        "Writes training loss and held-out score as a table, a line a step: frame, attempt, step, "
+        "seconds, loss, score.",
+    ),
     "load model": (
         "Load a model",
         "Adds a trained network from an .nsr file to the list, to apply it here.",
