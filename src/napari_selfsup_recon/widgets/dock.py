@@ -19,6 +19,7 @@ from napari_selfsup_recon.widgets.bridge import check_layer, unwrap
 from napari_selfsup_recon.widgets.choices import Intent
 from napari_selfsup_recon.widgets.compare_card import CompareCard
 from napari_selfsup_recon.widgets.data_card import DataCard
+from napari_selfsup_recon.widgets.help import help_button
 from napari_selfsup_recon.widgets.job import Job
 from napari_selfsup_recon.widgets.method_card import MethodCard
 from napari_selfsup_recon.widgets.noise_section import Scene
@@ -327,6 +328,7 @@ class ReconWidget(QWidget):
 
     def _lay_out(self) -> None:
         """What is chosen scrolls; what starts and shows the work is always in sight."""
+        self.data.add_help(help_button("quickstart"))
         content = QWidget()
         column = _column(content, (self.resume, self.data, self.physics, self.method))
         column.addStretch(1)

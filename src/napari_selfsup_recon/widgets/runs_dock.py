@@ -14,6 +14,7 @@ from napari_selfsup_recon.core.errors import ReconError
 from napari_selfsup_recon.widgets._editors import guard_wheel
 from napari_selfsup_recon.widgets.background import Background
 from napari_selfsup_recon.widgets.bridge import is_psf, is_result, unwrap
+from napari_selfsup_recon.widgets.help import help_button
 from napari_selfsup_recon.widgets.job import Job
 from napari_selfsup_recon.widgets.layer_box import LayerBox
 from napari_selfsup_recon.widgets.message import MessageCard
@@ -248,6 +249,7 @@ class RunsWidget(QWidget):
         column.setContentsMargins(2, 4, 2, 2)
         column.setSpacing(8)
         runs, chosen, last = Card("Runs"), Card("Model of the chosen run"), Card("Last result")
+        runs.add_help(help_button("runs_dock"))
         runs.body.addWidget(self.list)
         runs.body.addWidget(self.files)
         chosen.body.addLayout(row(self.save, self.files.curves))

@@ -251,6 +251,9 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Writes the trained network of the chosen run with its physics, options, scores and "
         "history to an .nsr file.",
     ),
+    "help": ("Help", "Opens the page of the documentation that tells of this dock."),
+    "help page": ("Help page", "A page of the documentation of this version."),
+    "help back": ("Back", "Returns to the page before."),
     "save run": (
         "Save the run",
         "Writes a folder with the result, what belongs to it, the trained network, the options "
