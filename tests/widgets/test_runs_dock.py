@@ -13,11 +13,12 @@ import recon_fakes
 from fakes import FakeLearned
 from gui_helpers import add_cells, opener_of, settle, training
 from napari_selfsup_recon.core.errors import InputError
+from napari_selfsup_recon.io import zoo
 from napari_selfsup_recon.io.curves import read_curves
 from napari_selfsup_recon.io.models import read_provenance
 from napari_selfsup_recon.methods.ssi.options import SSIOptions
 from napari_selfsup_recon.viewer import deconvolve, denoise, reconstruct
-from napari_selfsup_recon.widgets import commands, companions, run_files, run_log
+from napari_selfsup_recon.widgets import commands, companions, rerun, run_files, run_log
 from napari_selfsup_recon.widgets.bridge import add_layer, source_of
 from napari_selfsup_recon.widgets.dock import ReconWidget
 from napari_selfsup_recon.widgets.model_files import sound
@@ -27,7 +28,11 @@ from napari_selfsup_recon.widgets.runs_dock import RunsWidget
 from napari_selfsup_recon.widgets.session import Session
 from napari_selfsup_recon.widgets.states import State
 
-pytestmark = [pytest.mark.gui, pytest.mark.usefixtures("_fakes")]
+pytestmark = [
+    pytest.mark.gui,
+    pytest.mark.usefixtures("_fakes"),
+    pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning"),  # the library of the zoo
+]
 
 
 @pytest.fixture
@@ -164,6 +169,47 @@ def test_curves_are_saved_beside_the_plot(viewer, cells, qtbot, tmp_path, monkey
     assert dock.run_card.save_curves.isVisible()
     dock.run_card.save_curves.click()
     assert len(read_curves(path)) == 5
+
+
+def test_export_for_the_zoo(viewer, qtbot, open_dock, tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    layer = viewer.add_image(rng.poisson(30, (40, 40)).astype(np.float32), name="small")
+    quick = {"crop": 32, "batch": 1, "width": 4, "ensemble": False, "steps": 2}
+    denoise(viewer, layer, method="ssi", options=quick)
+    settle(qtbot)
+    dock = open_dock()
+    monkeypatch.setattr(rerun, "available", lambda: False)
+    dock.refresh()
+    assert not dock.files.zoo.isEnabled()
+    assert "pip install" in dock.files.zoo.toolTip()
+    monkeypatch.setattr(rerun, "available", lambda: True)
+    dock.refresh()
+    assert dock.files.zoo.isEnabled()
+    if zoo.available():
+        dock.files.export_to(tmp_path / "small.zip")
+        wait(dock, qtbot)
+        assert dock.message.text == "Saved small.zip; it is valid."
+    monkeypatch.setattr(zoo, "available", lambda: True)
+    (tmp_path / "there.zip").write_text("mine")
+    dock.files.export_to(tmp_path / "there.zip")
+    wait(dock, qtbot)
+    assert "exists" in dock.message.text
+    viewer.layers.remove(layer)
+    dock.session.job = None
+    dock.session.undo._made.clear()
+    del layer
+    gc.collect()
+    dock.refresh()
+    assert not dock.files.zoo.isEnabled()
+
+
+def test_what_does_not_fit_the_zoo_is_told(viewer, run, open_dock, qtbot, tmp_path, monkeypatch):
+    monkeypatch.setattr(rerun, "available", lambda: True)
+    monkeypatch.setattr(zoo, "available", lambda: True)
+    dock = open_dock()
+    dock.files.export_to(tmp_path / "fake")
+    wait(dock, qtbot)
+    assert "needs the instrument" in dock.message.text
 
 
 def test_apply_to_another_layer(viewer, run, open_dock, qtbot):

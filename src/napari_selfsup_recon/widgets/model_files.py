@@ -6,6 +6,7 @@ from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import Any
 
+from napari_selfsup_recon.core.measurement import Measurement
 from napari_selfsup_recon.widgets.rerun import config_for
 from napari_selfsup_recon.widgets.run_log import Run
 
@@ -53,6 +54,22 @@ def save_run(run: Run, path: Path, *, overwrite: bool = False) -> Generator[str,
         made = save_model(model.method(), target, overwrite=overwrite, provenance=story)
         written.append(made)
     return written
+
+
+def export_run(run: Run, image: Measurement, path: Path) -> Generator[str, None, Path]:
+    """Write the model of a run as a package for the BioImage Model Zoo; an existing one stays.
+
+    Raises
+    ------
+    InputError, FileError
+        See :func:`~napari_selfsup_recon.io.zoo.export_model`.
+    """
+    from napari_selfsup_recon.io.zoo import check_zoo_path, export_model
+
+    check_zoo_path(path)
+    yield f"Writing {path.name}"
+    frame = image.frame((0,) * len(image.leading_shape))
+    return export_model(run.models[0].method(), frame, path, name=run.title)
 
 
 def load_run(path: Path) -> Generator[str, None, Run]:

@@ -12,8 +12,9 @@ from napari_selfsup_recon.core.errors import ReconError
 from napari_selfsup_recon.io.curves import Mark, write_curves
 from napari_selfsup_recon.widgets.background import Background
 from napari_selfsup_recon.widgets.message import MessageCard
-from napari_selfsup_recon.widgets.model_files import load_run, save_run
+from napari_selfsup_recon.widgets.model_files import export_run, load_run, save_run
 from napari_selfsup_recon.widgets.parts import button, row
+from napari_selfsup_recon.widgets.rerun import image_of_run, source_for
 from napari_selfsup_recon.widgets.run_list import RunList
 from napari_selfsup_recon.widgets.run_log import Run
 from napari_selfsup_recon.widgets.saved_runs import Opened, gather, open_folder, save_folder, show
@@ -21,6 +22,7 @@ from napari_selfsup_recon.widgets.session import Session
 from napari_selfsup_recon.widgets.texts import TEXTS
 
 _KIND, _TABLE = "Trained model (*.nsr)", "Table (*.csv)"
+_PACKAGE = "Package of the BioImage Model Zoo (*.zip)"
 
 
 class RunFiles(QWidget):
@@ -55,6 +57,8 @@ class RunFiles(QWidget):
         self.load = button("&Load model ...", *TEXTS["load model"])
         self.forget = button("&Forget", *TEXTS["forget run"])
         self.curves = button("Save &curves as CSV ...", *TEXTS["save curves"])
+        self.zoo = button("Export for the Model &Zoo ...", *TEXTS["export zoo"])
+        self.zoo.clicked.connect(lambda *_: self.ask_export())
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
@@ -145,6 +149,34 @@ class RunFiles(QWidget):
         self._background.start(
             lambda: save_run(run, path, overwrite=overwrite), done, self._on_failed
         )
+
+    def ask_export(self) -> None:
+        """Ask where to export the model of the chosen run."""
+        run = self._list.run
+        if run is not None:
+            name, _ = QFileDialog.getSaveFileName(
+                self, "Export for the BioImage Model Zoo", f"{run.title}.zip", _PACKAGE
+            )
+            if name:
+                self.export_to(Path(name))
+
+    def export_to(self, path: Path) -> None:
+        """Write the model of the chosen run as a package, which must not exist yet."""
+        run = self._list.run
+        layer = image_of_run(run) if run is not None else None
+        if run is None or layer is None:
+            return
+
+        def done(written: Path) -> None:
+            self._message.tell("info", f"Saved {written.name}; it is valid.")
+
+        self._message.clear()
+        try:
+            image = source_for(run, layer, self._viewer).measurement
+        except ReconError as error:
+            self._on_failed(error)
+            return
+        self._background.start(lambda: export_run(run, image, path), done, self._on_failed)
 
     def ask_load(self) -> None:
         """Ask which model to load."""

@@ -110,6 +110,7 @@ class RunsWidget(QWidget):
         self._enable(self.files.forget, "forget run", can.forget)
         self._enable(self.files.save_run, "save run", can.keep)
         self._enable(self.files.curves, "save curves", can.curves)
+        self._enable(self.files.zoo, "export zoo", can.zoo)
         for push, text in ((self.files.load, "load model"), (self.files.open_run, "open run")):
             self._enable(push, text, BUSY if busy else "")
         self.layer.setEnabled(self.apply.isEnabled())
@@ -253,6 +254,7 @@ class RunsWidget(QWidget):
         runs.body.addWidget(self.list)
         runs.body.addWidget(self.files)
         chosen.body.addLayout(row(self.save, self.files.curves))
+        chosen.body.addWidget(self.files.zoo)
         chosen.body.addLayout(_wide(row(self.layer, self.apply)))
         chosen.body.addLayout(_wide(row(self.steps, self.train)))
         chosen.body.addWidget(self._why)

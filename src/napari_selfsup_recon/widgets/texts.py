@@ -268,6 +268,12 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Writes training loss and held-out score as a table, a line a step: frame, attempt, step, "
         "seconds, loss, score.",
     ),
+    "export zoo": (
+        "Export for the BioImage Model Zoo",
+        "Writes the network of the chosen run as a checked package: TorchScript, test images, a "
+        "picture and a description. SSI of images, or without blur, and ISCL of single slices fit; "
+        "the others need more than a network.",
+    ),
     "load model": (
         "Load a model",
         "Adds a trained network from an .nsr file to the list, to apply it here.",
