@@ -254,7 +254,7 @@ def read_layer(folder: Path, layer: SavedLayer) -> tuple[Any, str]:
         return data, ""
     why = f"The file of {layer.name!r} is gone: {layer.origin}."
     for path in _places(folder, layer):
-        if not path.exists():
+        if not (path.is_file() or path.is_dir()):
             continue
         try:
             data = _shaped(read(path).data, layer)
