@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import gc
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 # Before torch, numpy or Qt is imported anywhere: small problems run best on few threads.
 os.environ.setdefault("OMP_NUM_THREADS", "2")
 os.environ.setdefault("MPLBACKEND", "Agg")
+# Runs of the tests leave nothing in the folder of the user.
+os.environ["NSR_STATE"] = os.path.join(tempfile.gettempdir(), f"nsr-state-{os.getpid()}")
 
 import pytest
 from hypothesis import settings

@@ -86,11 +86,13 @@ class FakeRecon(LearnedMethod):
             return self.physics.A_dagger(y)
 
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray[Any, Any]]]:
-        return {}, {}
+        return {"seen": list(self.seen)}, {}
 
     @classmethod
     def from_state(cls, physics: Any, options: Any, facts: Any, arrays: Any) -> Self:
-        return cls(physics, options)
+        made = cls(physics, options)
+        made.seen = tuple(facts["seen"])
+        return made
 
 
 ENTRIES = (

@@ -134,7 +134,8 @@ def test_wheel_carries_manifest_types_and_no_tests(tmp_path: Path):
     (wheel,) = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
-    assert {"napari_selfsup_recon/napari.yaml", "napari_selfsup_recon/py.typed"} <= names
+    wanted = {"napari.yaml", "py.typed", "_docs/quickstart.md", "_docs/images/runs_dock.png"}
+    assert {f"napari_selfsup_recon/{name}" for name in wanted} <= names
     assert all(name.startswith("napari_selfsup_recon") for name in names)
     assert any(name.endswith("licenses/LICENSE") for name in names)
     assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["license"]

@@ -32,10 +32,13 @@ from napari_selfsup_recon.widgets.job import Job
 from napari_selfsup_recon.widgets.mode_bar import MODES
 from napari_selfsup_recon.widgets.recon_source import recon_source
 from napari_selfsup_recon.widgets.request import psf_of
+from napari_selfsup_recon.widgets.saved_runs import open_run, save_run
+from napari_selfsup_recon.widgets.script_inputs import model_of, values_of
 from napari_selfsup_recon.widgets.session import Session
 from napari_selfsup_recon.widgets.warm_up import wait_for_torch
 
-__all__ = ["Comparison", "Job", "compare", "deconvolve", "denoise", "reconstruct"]
+__all__ = ["Comparison", "Job", "compare", "deconvolve", "denoise", "open_run", "reconstruct"]
+__all__ += ["save_run"]
 
 AnyOptions = Options | Mapping[str, Any]
 AnyImage: TypeAlias = Layer | np.ndarray[Any, Any] | str | os.PathLike[str]
@@ -128,7 +131,7 @@ def deconvolve(
         physics = PhysicsChoice(psf="array", boundary=boundary)
         given = _psf(psf, image, axes)
     elif microscope is not None:
-        known = _model(Microscope, microscope, "microscope")
+        known = model_of(Microscope, microscope, "microscope")
         physics = PhysicsChoice(psf="theory", microscope=known, boundary=boundary)
         given = None
     else:
@@ -138,11 +141,11 @@ def deconvolve(
     config = RunConfig(
         task="deconvolve",
         method=None if method == baseline else method,
-        options={} if method == baseline else _values(options),
+        options={} if method == baseline else values_of(options),
         baseline=baseline,
-        baseline_options=_values(baseline_options or (options if method == baseline else None)),
+        baseline_options=values_of(baseline_options or (options if method == baseline else None)),
         physics=physics.model_copy(update={"keep": tuple(keep)}),
-        noise=None if noise is None else _model(NoiseChoice, noise, "noise"),
+        noise=None if noise is None else model_of(NoiseChoice, noise, "noise"),
         region=None if region is None else tuple((int(a), int(b)) for a, b in region),
         preview_every=preview_every,
     )
@@ -185,9 +188,9 @@ def denoise(
     if isinstance(clean, str | os.PathLike):
         choice = CleanChoice(source="file", path=os.fspath(clean))
     elif isinstance(clean, CleanChoice | Mapping):
-        choice = _model(CleanChoice, clean, "clean")
+        choice = model_of(CleanChoice, clean, "clean")
     elif isinstance(clean, tuple):
-        choice = _model(CleanChoice, {"source": "slices", "slices": clean}, "clean")
+        choice = model_of(CleanChoice, {"source": "slices", "slices": clean}, "clean")
     elif clean is not None:
         choice = CleanChoice(source="array")
         layer = unwrap(clean)
@@ -197,10 +200,10 @@ def denoise(
         task="denoise",
         method=method or ("ssi" if choice is None else "iscl"),
         clean=choice,
-        options=_values(options),
+        options=values_of(options),
         baseline=baseline,
-        baseline_options=_values(baseline_options),
-        noise=None if noise is None else _model(NoiseChoice, noise, "noise"),
+        baseline_options=values_of(baseline_options),
+        noise=None if noise is None else model_of(NoiseChoice, noise, "noise"),
         region=None if region is None else tuple((int(a), int(b)) for a, b in region),
         preview_every=preview_every,
     )
@@ -277,7 +280,7 @@ def reconstruct(
         If the input cannot be used (nothing was started then), or the run failed.
     """
     given: dict[str, Any] = {}
-    facts = {"scan": _values(scan), "sampling": _values(sampling)}
+    facts = {"scan": values_of(scan), "sampling": values_of(sampling)}
     for name, value, where, field in (
         ("angles", angles, "scan", "angles"),
         ("flat", flat, "scan", "flat"),
@@ -306,10 +309,10 @@ def reconstruct(
         {
             "task": "reconstruct",
             "method": method,
-            "options": _values(options),
-            "baseline_options": _values(baseline_options),
+            "options": values_of(options),
+            "baseline_options": values_of(baseline_options),
             "physics": physics,
-            "noise": None if noise is None else _model(NoiseChoice, noise, "noise"),
+            "noise": None if noise is None else model_of(NoiseChoice, noise, "noise"),
             "preview_every": preview_every,
             "trust": trust,
             **chosen,
@@ -372,9 +375,8 @@ def _run(
 ) -> list[Image] | Job:
     source = source_of(image, axes=axes)
     wait_for_torch()
-    plan = resolve(
-        config, source.measurement, psf=psf, given=given
-    )  # bad input is told here, at once
+    # Bad input is told here, at once.
+    plan = resolve(config, source.measurement, psf=psf, given=given)
     again = again_of(source, config, psf, given)
     job = Session.of(viewer).start(Job(viewer, source, lambda: plan, again=again))
     return job if background else job.wait()
@@ -385,16 +387,3 @@ def _psf(psf: Any, image: Layer, axes: Sequence[str] | None) -> Measurement | np
         return np.asarray(psf)
     ndim = source_of(image, axes=axes).measurement.spatial_ndim
     return psf_of(PsfChoice(kind=PsfKind.LAYER, layer=weakref.ref(unwrap(psf))), ndim)
-
-
-def _model(kind: type[Options], given: Options | Mapping[str, Any], what: str) -> Any:
-    """Return ``given`` as a ``kind``; what does not fit is told in words."""
-    return given if isinstance(given, kind) else validate(kind, dict(given), where=what)
-
-
-def _values(options: AnyOptions | None) -> dict[str, Any]:
-    if options is None:
-        return {}
-    if isinstance(options, Options):
-        return options.model_dump(exclude_defaults=True)
-    return dict(options)

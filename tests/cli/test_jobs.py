@@ -18,6 +18,7 @@ from napari_selfsup_recon import Blur, RichardsonLucy, RichardsonLucyOptions
 from napari_selfsup_recon.cli import main
 from napari_selfsup_recon.core.events import Step
 from napari_selfsup_recon.io import volumes
+from napari_selfsup_recon.io.curves import read_curves
 from napari_selfsup_recon.physics.psf import gaussian
 from napari_selfsup_recon.runs import RunConfig
 
@@ -105,10 +106,22 @@ def test_times_channels_and_region(movie: Path, tmp_path: Path) -> None:
 def test_several_models_get_a_number(movie: Path, tmp_path: Path) -> None:
     code = run(
         "denoise", movie, "--method", "fake", "--channel", 0, "-o", tmp_path / "a.npy",
-        "--save-model", tmp_path / "net.nsr",
+        "--save-model", tmp_path / "net.nsr", "--save-curves", tmp_path / "curves",
     )  # fmt: skip
     assert code == 0
     assert sorted(p.name for p in tmp_path.glob("*.nsr")) == [f"net_{n}.nsr" for n in range(3)]
+    marks = read_curves(tmp_path / "curves.csv")
+    assert [(m.frame, m.step) for m in marks] == [(n, k) for n in range(3) for k in range(1, 6)]
+
+
+def test_curves_are_refused_before_the_work(image: Path, tmp_path: Path, capsys: Errors) -> None:
+    (tmp_path / "there.csv").write_text("mine")
+    given = ("denoise", image, "-o", tmp_path / "a.npy", "--save-curves", tmp_path / "there.csv")
+    assert run(*given, "--method", "fake") == 3
+    assert run(*given, "--method", "fake-classic") == 2
+    assert "learns nothing" in capsys.readouterr().err
+    assert not (tmp_path / "a.npy").exists()
+    assert (tmp_path / "there.csv").read_text() == "mine"
 
 
 def test_voxel_size_and_axes_from_flags(movie: Path, tmp_path: Path) -> None:

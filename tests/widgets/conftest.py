@@ -15,6 +15,12 @@ def _fakes(monkeypatch):
     fakes.install(monkeypatch)
 
 
+@pytest.fixture(autouse=True)
+def _own_state(monkeypatch, tmp_path):
+    """What runs keep lies in a folder of the test."""
+    monkeypatch.setenv("NSR_STATE", str(tmp_path / "state"))
+
+
 @pytest.fixture
 def viewer(qapp):
     """A viewer without a window: quick, and all that a job needs."""

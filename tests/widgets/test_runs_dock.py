@@ -13,19 +13,26 @@ import recon_fakes
 from fakes import FakeLearned
 from gui_helpers import add_cells, opener_of, settle, training
 from napari_selfsup_recon.core.errors import InputError
+from napari_selfsup_recon.io import zoo
+from napari_selfsup_recon.io.curves import read_curves
 from napari_selfsup_recon.io.models import read_provenance
 from napari_selfsup_recon.methods.ssi.options import SSIOptions
 from napari_selfsup_recon.viewer import deconvolve, denoise, reconstruct
-from napari_selfsup_recon.widgets import commands, companions, run_log
+from napari_selfsup_recon.widgets import commands, companions, rerun, run_files, run_log
 from napari_selfsup_recon.widgets.bridge import add_layer, source_of
-from napari_selfsup_recon.widgets.model_files import _sound
+from napari_selfsup_recon.widgets.dock import ReconWidget
+from napari_selfsup_recon.widgets.model_files import sound
 from napari_selfsup_recon.widgets.rerun import BUSY, job_to_apply
 from napari_selfsup_recon.widgets.run_log import Run, RunLog
 from napari_selfsup_recon.widgets.runs_dock import RunsWidget
 from napari_selfsup_recon.widgets.session import Session
 from napari_selfsup_recon.widgets.states import State
 
-pytestmark = [pytest.mark.gui, pytest.mark.usefixtures("_fakes")]
+pytestmark = [
+    pytest.mark.gui,
+    pytest.mark.usefixtures("_fakes"),
+    pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning"),  # the library of the zoo
+]
 
 
 @pytest.fixture
@@ -104,28 +111,105 @@ def test_tries_are_not_listed(viewer, cells, qtbot):
 
 def test_save_and_load(viewer, run, open_dock, qtbot, tmp_path):
     dock = open_dock()
-    dock.save_to(tmp_path / "model")
+    dock.files.save_to(tmp_path / "model")
     wait(dock, qtbot)
     assert dock.message.text == "Saved model.nsr."
     story = read_provenance(tmp_path / "model.nsr")
     assert story["method"] == "fake"
     assert story["steps"] == 5
-    dock.save_to(tmp_path / "model.nsr")
+    dock.files.save_to(tmp_path / "model.nsr")
     wait(dock, qtbot)
     assert dock.message.level == "error"
     assert "exists" in dock.message.text
-    dock.load_from(tmp_path / "model.nsr")
+    dock.files.load_from(tmp_path / "model.nsr")
     wait(dock, qtbot)
     assert dock.run.title == "model.nsr"
     assert dock.run.words == dock.session.log.runs[1].words
     assert not dock.train.isEnabled()
     assert "from a file" in dock._why.text()
     (tmp_path / "broken.nsr").write_bytes(b"nothing")
-    dock.load_from(tmp_path / "broken.nsr")
+    dock.files.load_from(tmp_path / "broken.nsr")
     wait(dock, qtbot)
     assert dock.message.level == "error"
     assert "broken.nsr" in dock.message.text
     assert dock.list.count() == 3
+
+
+def test_curves_are_saved(viewer, cells, run, open_dock, qtbot, tmp_path, monkeypatch):
+    dock = open_dock()
+    asked = []
+
+    def ask(parent, title, name, kinds):
+        asked.append(name)
+        return str(tmp_path / "curves"), kinds
+
+    monkeypatch.setattr(run_files.QFileDialog, "getSaveFileName", ask)
+    dock.files.curves.click()
+    assert asked == ["cells FAKE 5.csv"]
+    assert dock.message.text == "Saved curves.csv."
+    marks = read_curves(tmp_path / "curves.csv")
+    assert [mark.step for mark in marks] == [1, 2, 3, 4, 5]
+    assert [mark.loss for mark in marks] == [2 / n for n in range(1, 6)]
+    assert [mark.score for mark in marks] == [1, None, 1 / 3, None, 1 / 5]
+    dock.files.curves.click()
+    assert dock.message.level == "error"
+    assert "exists" in dock.message.text
+    dock.list.setCurrentRow(1)
+    assert not dock.files.curves.isEnabled()
+    assert "no curves" in dock.files.curves.toolTip()
+
+
+def test_curves_are_saved_beside_the_plot(viewer, cells, qtbot, tmp_path, monkeypatch):
+    path = tmp_path / "plot.csv"
+    monkeypatch.setattr(run_files.QFileDialog, "getSaveFileName", lambda *_: (str(path), ""))
+    dock = opener_of(ReconWidget, viewer, qtbot)()
+    assert not dock.run_card.save_curves.isVisible()
+    denoise(viewer, cells, method="fake")
+    settle(qtbot)
+    assert dock.run_card.save_curves.isVisible()
+    dock.run_card.save_curves.click()
+    assert len(read_curves(path)) == 5
+
+
+def test_export_for_the_zoo(viewer, qtbot, open_dock, tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    layer = viewer.add_image(rng.poisson(30, (40, 40)).astype(np.float32), name="small")
+    quick = {"crop": 32, "batch": 1, "width": 4, "ensemble": False, "steps": 2}
+    denoise(viewer, layer, method="ssi", options=quick)
+    settle(qtbot)
+    dock = open_dock()
+    monkeypatch.setattr(rerun, "available", lambda: False)
+    dock.refresh()
+    assert not dock.files.zoo.isEnabled()
+    assert "pip install" in dock.files.zoo.toolTip()
+    monkeypatch.setattr(rerun, "available", lambda: True)
+    dock.refresh()
+    assert dock.files.zoo.isEnabled()
+    if zoo.available():
+        dock.files.export_to(tmp_path / "small.zip")
+        wait(dock, qtbot)
+        assert dock.message.text == "Saved small.zip; it is valid."
+    monkeypatch.setattr(zoo, "available", lambda: True)
+    (tmp_path / "there.zip").write_text("mine")
+    dock.files.export_to(tmp_path / "there.zip")
+    wait(dock, qtbot)
+    assert "exists" in dock.message.text
+    viewer.layers.remove(layer)
+    dock.session.job = None
+    dock.session.undo._made.clear()
+    del layer
+    gc.collect()
+    dock.refresh()
+    assert not dock.files.zoo.isEnabled()
+
+
+def test_what_does_not_fit_the_zoo_is_told(viewer, run, open_dock, qtbot, tmp_path, monkeypatch):
+    monkeypatch.setattr(rerun, "available", lambda: True)
+    monkeypatch.setattr(zoo, "available", lambda: True)
+    dock = open_dock()
+    dock.files.export_to(tmp_path / "fake")
+    wait(dock, qtbot)
+    assert "needs the instrument" in dock.message.text
 
 
 def test_apply_to_another_layer(viewer, run, open_dock, qtbot):
@@ -162,11 +246,11 @@ def test_apply_to_another_layer(viewer, run, open_dock, qtbot):
 
 def test_a_model_from_a_file_is_applied_without_its_image(viewer, run, open_dock, qtbot, tmp_path):
     dock = open_dock()
-    dock.save_to(tmp_path / "model.nsr")
+    dock.files.save_to(tmp_path / "model.nsr")
     wait(dock, qtbot)
     dock.session.log.forget(dock.session.log.runs[0])
     viewer.layers.clear()
-    dock.load_from(tmp_path / "model.nsr")
+    dock.files.load_from(tmp_path / "model.nsr")
     wait(dock, qtbot)
     assert not dock.apply.isEnabled()
     assert "No image here fits" in dock._why.text()
@@ -303,10 +387,11 @@ def test_a_model_that_reconstructs_is_applied_to_another_scan(
     assert made.name.startswith("second FAKE-RECON")
     np.testing.assert_allclose(made.data, 2 * result.data, rtol=1e-4, atol=1e-6)
     dock.list.setCurrentRow(1)
-    dock.save_to(tmp_path / "scan.nsr")
+    dock.files.save_to(tmp_path / "scan.nsr")
     wait(dock, qtbot)
-    dock.load_from(tmp_path / "scan.nsr")
+    dock.files.load_from(tmp_path / "scan.nsr")
     wait(dock, qtbot)
+    assert dock.message.text == "Loaded scan.nsr."
     assert dock.apply.isEnabled()
     assert dock.layer.count() == 2
 
@@ -359,7 +444,7 @@ def test_nothing_else_while_a_run_is_under_way(viewer, cells, run, open_dock, qt
     job = denoise(
         viewer, cells, method="fake", options={"steps": 5000, "delay": 0.02}, background=True
     )
-    for push in (dock.save, dock.load, dock.apply, dock.train, dock.undo, dock.redo):
+    for push in (dock.save, dock.files.load, dock.apply, dock.train, dock.undo, dock.redo):
         assert not push.isEnabled()
         assert BUSY in push.toolTip()
     commands.undo_last_result()
@@ -383,7 +468,7 @@ def test_nothing_else_while_a_run_is_under_way(viewer, cells, run, open_dock, qt
 def test_memory_is_bounded_and_forgetting_frees(viewer, run, open_dock):
     dock = open_dock()
     kept = weakref.ref(dock.run.models[0])
-    dock.forget.click()
+    dock.files.forget.click()
     gc.collect()
     assert kept() is None
     assert dock.list.count() == 1
@@ -441,8 +526,8 @@ def test_what_a_file_tells_is_not_believed():
         "source": {"name": "x", "shape": [1, 2], "axes": ["y", "x"], "scale": ["a", "b"]},
         "run": 7,
     }
-    run = Run(name="file", story=_sound(told))
+    run = Run(name="file", story=sound(told))
     assert (run.steps, run.score) == (0, 0.5)
     assert run.story["source"] == {"name": "x"}
     assert "run" not in run.story
-    assert _sound({"source": {"scale": 3}, "scores": None})["source"] == {}
+    assert sound({"source": {"scale": 3}, "scores": None})["source"] == {}

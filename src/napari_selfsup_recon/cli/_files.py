@@ -19,6 +19,7 @@ class Outputs:
     model: Path | None = None
     overwrite: bool = False
     companions: bool = False
+    curves: Path | None = None
 
     def check(self, sources: Sequence[Path]) -> None:
         """Refuse what could not be written in the end, or would replace an input.
@@ -31,10 +32,11 @@ class Outputs:
             If one cannot be written, or exists and may not be replaced.
         """
         from napari_selfsup_recon.io import volumes
+        from napari_selfsup_recon.io.curves import check_curves_path
         from napari_selfsup_recon.io.models import check_model_path
 
         images = [path for path in (self.result, self.baseline) if path is not None]
-        paths = [*images, *([self.model] if self.model else [])]
+        paths = [*images, *(path for path in (self.model, self.curves) if path is not None)]
         for path in paths:
             if any(_same(path, source) for source in sources):
                 raise InputError(
@@ -51,6 +53,8 @@ class Outputs:
             volumes.check_writable(path, overwrite=self.overwrite)
         if self.model is not None:
             check_model_path(self.model, overwrite=self.overwrite)
+        if self.curves is not None:
+            check_curves_path(self.curves, overwrite=self.overwrite)
 
     def companion(self, name: str) -> Path:
         """Return where a companion of the result goes."""

@@ -14,6 +14,7 @@ from napari_selfsup_recon.cli._progress import Progress, interruptible
 from napari_selfsup_recon.cli._values import numbers, region
 from napari_selfsup_recon.core.errors import InputError
 from napari_selfsup_recon.core.measurement import Measurement
+from napari_selfsup_recon.io.curves import write_curves
 from napari_selfsup_recon.methods.registry import METHODS
 from napari_selfsup_recon.physics.psf.microscope import Microscope
 from napari_selfsup_recon.runs.clean import CleanChoice
@@ -21,6 +22,7 @@ from napari_selfsup_recon.runs.config import NoiseChoice, PhysicsChoice, RunConf
 from napari_selfsup_recon.runs.control import Control
 from napari_selfsup_recon.runs.execute import execute
 from napari_selfsup_recon.runs.frames import frames
+from napari_selfsup_recon.runs.history import History
 from napari_selfsup_recon.runs.instruments import SCANS, Sampling, Tomograph
 from napari_selfsup_recon.runs.microscope import read_microscope
 from napari_selfsup_recon.runs.plan import RunPlan, resolve
@@ -173,13 +175,16 @@ def _read(arguments: argparse.Namespace) -> Measurement:
 def _outputs(arguments: argparse.Namespace, config: RunConfig) -> Outputs:
     if not arguments.output:
         raise InputError("There is no output file.", hint="Name it with -o.")
-    if arguments.save_model and config.method is None:
-        raise InputError("Without a method there is no model to save.", hint="Leave --save-model.")
-    if arguments.save_model and not METHODS.find(config.method or "").learned:
-        raise InputError(
-            f"{config.method} learns nothing that could be saved.",
-            hint="Leave --save-model, or choose a learned method.",
-        )
+    for flag, what in (("--save-model", "model"), ("--save-curves", "training")):
+        if not getattr(arguments, flag[2:].replace("-", "_")):
+            continue
+        if config.method is None:
+            raise InputError(f"Without a method there is no {what} to save.", hint=f"Leave {flag}.")
+        if not METHODS.find(config.method).learned:
+            raise InputError(
+                f"{config.method} learns nothing that could be saved.",
+                hint=f"Leave {flag}, or choose a learned method.",
+            )
     sources = [arguments.input, *_more_inputs(config.physics)]
     if config.clean is not None and config.clean.path:
         sources.append(config.clean.path)
@@ -190,6 +195,7 @@ def _outputs(arguments: argparse.Namespace, config: RunConfig) -> Outputs:
         baseline=Path(arguments.baseline_output) if arguments.baseline_output else None,
         model=Path(arguments.save_model) if arguments.save_model else None,
         overwrite=arguments.overwrite,
+        curves=Path(arguments.save_curves) if arguments.save_curves else None,
     )
     outputs.check([Path(source) for source in sources])
     return outputs
@@ -206,6 +212,7 @@ def _execute(plan: RunPlan, outputs: Outputs, arguments: argparse.Namespace) -> 
     control = Control(show_preview=False)
     final = plan.methods[-1][0].key
     delivered = False
+    history = History()
     with Progress(quiet=arguments.quiet) as progress:
         progress.say(plan.summary())
         keep = outputs.model is not None
@@ -215,6 +222,7 @@ def _execute(plan: RunPlan, outputs: Outputs, arguments: argparse.Namespace) -> 
         ):
             for event in events:
                 progress.show(event)
+                history.take(event)
                 if isinstance(event, Result):
                     last = event.key == final
                     path = outputs.result if last else outputs.baseline
@@ -227,5 +235,10 @@ def _execute(plan: RunPlan, outputs: Outputs, arguments: argparse.Namespace) -> 
                     if last and outputs.model is not None:
                         for saved in save_models(event, outputs.model, outputs.overwrite):
                             progress.say(f"model: {saved}")
+                    if last and outputs.curves is not None:
+                        table = write_curves(
+                            outputs.curves, history.marks, overwrite=outputs.overwrite
+                        )
+                        progress.say(f"curves: {table}")
                     delivered = delivered or last
     return 0 if delivered else 130

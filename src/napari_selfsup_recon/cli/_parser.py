@@ -111,6 +111,9 @@ def _add_job(parser: argparse.ArgumentParser, choice: Choice) -> None:
     files.add_argument("-o", "--output", metavar="OUT", help="where the result goes")
     files.add_argument("--baseline-output", metavar="FILE", help="also run and save the baseline")
     files.add_argument("--save-model", metavar="FILE", help="save the trained network (.nsr)")
+    files.add_argument(
+        "--save-curves", metavar="FILE", help="save loss and held-out score of each step (.csv)"
+    )
     files.add_argument("--overwrite", action="store_true", help="replace files that exist")
     files.add_argument(
         "--config", metavar="RUN.TOML", help="start from this run; flags override it"

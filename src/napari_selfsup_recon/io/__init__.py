@@ -11,6 +11,7 @@ __getattr__, __dir__ = attach(
         "check_writable": ".volumes",
         "save_model": ".models",
         "load": ".models",
+        "export_model": ".zoo",
         "REAL_NAMES": ".examples",
         "real": ".examples",
     },

@@ -30,4 +30,6 @@ def open_clamp(x: Tensor, low: float, high: float = float("inf")) -> Tensor:
     The gradient passes unchanged, except where a descent step would lead further out. A plain clamp
     has no gradient beyond its limits: outputs that drift there never come back.
     """
+    if not x.requires_grad:
+        return x.clamp(low, high)
     return cast(Tensor, _Clamp.apply(x, low, high))  # type: ignore[no-untyped-call]

@@ -158,6 +158,7 @@ def _train(
         for event in events:
             progress.take(event)
             progress.snapshot = progress.snapshot or method.snapshot
+            frame.control.snapshot = progress.snapshot
             if not isinstance(event, Done | Preview):
                 yield _of_frame(event, frame)
             if frame.control.stopping:

@@ -164,6 +164,7 @@ class ReconJob:
                 for event in events:
                     progress.take(event)
                     progress.snapshot = progress.snapshot or method.snapshot
+                    self.control.snapshot = progress.snapshot
                     if not isinstance(event, Done | Preview | Stage):
                         yield event
                     if self.control.stopping:

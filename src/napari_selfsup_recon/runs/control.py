@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Mapping
+from typing import Any
 
 
 class Control:
@@ -15,11 +17,18 @@ class Control:
         its end. None changes nothing. A window gives one less than the machine has.
     show_preview
         Whether somebody looks at previews now; none is computed where it is False.
+
+    Attributes
+    ----------
+    snapshot
+        While a method trains, returns what training can go on from; to be called in the thread of
+        the run, between its events.
     """
 
     def __init__(self, *, threads: int | None = None, show_preview: bool = True) -> None:
         self.threads = threads
         self.show_preview = show_preview
+        self.snapshot: Callable[[], Mapping[str, Any]] | None = None
         self._stop = threading.Event()
 
     def stop(self) -> None:

@@ -77,7 +77,9 @@ class Again:
             raise InputError(f"{_GONE}: {', '.join(missing)}.", hint=_HINT)
         return found
 
-    def resolve(self, options: Mapping[str, Any], source: Source, fingerprint: str) -> RunPlan:
+    def resolve(
+        self, options: Mapping[str, Any], source: Source, fingerprint: str | None = None
+    ) -> RunPlan:
         """Return the plan of the same run, without its baseline.
 
         Parameters
@@ -87,7 +89,8 @@ class Again:
         source
             From :meth:`source`.
         fingerprint
-            Of the data that were worked on; of others training could not go on.
+            Of the data that were worked on; of others training could not go on. None where it was
+            compared before.
 
         Raises
         ------
@@ -98,7 +101,7 @@ class Again:
             update={"baseline": None, "options": {**self.config.options, **options}}
         )
         plan = resolve(config, source.measurement, psf=self.psf(), given=self.extras())
-        if plan.measurement.describe()["fingerprint"] != fingerprint:
+        if fingerprint not in (None, plan.measurement.describe()["fingerprint"]):
             raise InputError(
                 f"{source.name!r} has changed since it was learned from.",
                 hint="Run the method again on what it is now.",

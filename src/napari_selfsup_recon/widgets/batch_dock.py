@@ -21,6 +21,7 @@ from napari_selfsup_recon.widgets.batch_files import FilesCard
 from napari_selfsup_recon.widgets.batch_job import BatchJob
 from napari_selfsup_recon.widgets.batch_open import add_file, read_file
 from napari_selfsup_recon.widgets.bridge import unwrap
+from napari_selfsup_recon.widgets.help import help_button
 from napari_selfsup_recon.widgets.message import Action, MessageCard
 from napari_selfsup_recon.widgets.parts import Card, button, describe, is_alive, line, row
 from napari_selfsup_recon.widgets.remedies import copy
@@ -248,6 +249,7 @@ class BatchWidget(QWidget):
         self.destroyed.connect(detach)
 
     def _lay_out(self) -> None:
+        self.files.add_help(help_button("batch"))
         work = Card("3  Work")
         work.body.addWidget(self._status)
         work.body.addWidget(self._stage)

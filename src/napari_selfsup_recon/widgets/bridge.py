@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,9 +29,7 @@ _SYNONYMS = {
     "ch": "c",
 }
 # Which layer a result was made from; names may change and say nothing about identity.
-_ORIGINS: weakref.WeakKeyDictionary[Layer, weakref.ReferenceType[Layer]] = (
-    weakref.WeakKeyDictionary()
-)
+_ORIGINS: weakref.WeakKeyDictionary[Layer, Callable[[], Layer | None]] = weakref.WeakKeyDictionary()
 
 
 def unwrap(value: Any) -> Any:
@@ -298,3 +296,8 @@ def origin_of(layer: Layer) -> Layer | None:
     """Return what ``layer`` was made from: itself if it is no result, None if that is gone."""
     reference = _ORIGINS.get(layer)
     return layer if reference is None else reference()
+
+
+def remember_origin(layer: Layer, origin: Layer | None) -> None:
+    """Keep that ``layer`` is a result, made from ``origin`` where that is known."""
+    _ORIGINS[layer] = (lambda: None) if origin is None else weakref.ref(origin)

@@ -34,8 +34,13 @@ def companion(result: Layer | None, name: str) -> Image | None:
 
 def all_of(result: Layer) -> tuple[Image, ...]:
     """Return all companions of a result that there are."""
-    made = (reference() for reference in _MADE.get(result, {}).values())
-    return tuple(layer for layer in made if layer is not None)
+    return tuple(layer for _, layer in named(result))
+
+
+def named(result: Layer) -> list[tuple[str, Image]]:
+    """Return all companions of a result that there are, with their names."""
+    made = ((name, reference()) for name, reference in _MADE.get(result, {}).items())
+    return [(name, layer) for name, layer in made if layer is not None]
 
 
 def result_of(layer: Layer | None) -> Layer | None:

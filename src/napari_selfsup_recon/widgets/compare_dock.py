@@ -17,6 +17,7 @@ from napari_selfsup_recon.widgets.bridge import unique_name, unwrap
 from napari_selfsup_recon.widgets.companions import result_of
 from napari_selfsup_recon.widgets.compare_card import selected_images
 from napari_selfsup_recon.widgets.comparison import related, with_like_values
+from napari_selfsup_recon.widgets.help import help_button
 from napari_selfsup_recon.widgets.layer_box import LayerBox
 from napari_selfsup_recon.widgets.line_profile import ends_of, profile
 from napari_selfsup_recon.widgets.mode_bar import ModeBar
@@ -242,6 +243,7 @@ class CompareWidget(QWidget):
         column.setContentsMargins(2, 4, 2, 2)
         column.setSpacing(8)
         layers, along, numbers = Card("Layers"), Card("Line profile"), Card("Numbers")
+        layers.add_help(help_button("compare_dock"))
         layers.body.addWidget(self._names)
         layers.body.addWidget(self.bar)
         layers.body.addLayout(row(self.bar.link, self.difference))

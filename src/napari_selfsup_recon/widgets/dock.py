@@ -20,13 +20,17 @@ from napari_selfsup_recon.widgets.bridge import check_layer, unwrap
 from napari_selfsup_recon.widgets.choices import Intent
 from napari_selfsup_recon.widgets.compare_card import CompareCard
 from napari_selfsup_recon.widgets.data_card import DataCard
+from napari_selfsup_recon.widgets.help import help_button
+from napari_selfsup_recon.widgets.job import Job
 from napari_selfsup_recon.widgets.method_card import MethodCard
 from napari_selfsup_recon.widgets.noise_section import Scene
 from napari_selfsup_recon.widgets.parts import is_alive
 from napari_selfsup_recon.widgets.physics_card import PhysicsCard
 from napari_selfsup_recon.widgets.remedies import remedies, sample_actions
 from napari_selfsup_recon.widgets.request import Request, make_request, slice_shown
+from napari_selfsup_recon.widgets.resume_card import ResumeCard
 from napari_selfsup_recon.widgets.run_card import RunCard
+from napari_selfsup_recon.widgets.run_files import ask_for_curves
 from napari_selfsup_recon.widgets.script_button import ScriptButton
 from napari_selfsup_recon.widgets.session import Session
 from napari_selfsup_recon.widgets.states import State, look
@@ -62,6 +66,7 @@ class ReconWidget(QWidget):
         self.data = DataCard(viewer)
         self.physics = PhysicsCard(viewer)
         self.method = MethodCard(viewer)
+        self.resume = ResumeCard(viewer)
         self.run_card = RunCard()
         self.run_card.device.setCurrentText(preferences.device())
         self.compare = CompareCard(viewer, lambda: self.data.image.layer)
@@ -86,6 +91,7 @@ class ReconWidget(QWidget):
         self.method.verdictWanted.connect(self._ask_meter)
         self.method.clean.shownWanted.connect(self._take_slice)
         self.run_card.deviceChanged.connect(self._on_edit)
+        self.run_card.curvesWanted.connect(self._save_curves)
         self.run_card.previewed.connect(lambda: self.start(attempt=True))
         self.run_card.ran.connect(self.start)
         for name in ("pause", "resume", "stop", "discard"):
@@ -129,6 +135,7 @@ class ReconWidget(QWidget):
             self.physics.reset_choices()
             self.method.clean.refresh()
             self.compare.refresh()
+            self.resume.refresh()
 
     def start(self, attempt: bool = False) -> None:
         """Run what is chosen, or only try it on a small part."""
@@ -202,6 +209,12 @@ class ReconWidget(QWidget):
         if window is not None:
             window.add_plugin_dock_widget(_PLUGIN, name, tabify=name == _COMPARE_DOCK)
 
+    def _save_curves(self) -> None:
+        job = self.session.job
+        if isinstance(job, Job):
+            name, card = f"{job.source.name} curves", self.run_card
+            ask_for_curves(self, name, job.history.marks, card.message)
+
     def _on_checked(self) -> None:
         if not self.session.busy:
             self.refresh()
@@ -265,7 +278,7 @@ class ReconWidget(QWidget):
         self.method.show_verdict("")
         self._told = None
         if not self.session.busy:
-            self.run_card.curves.hide()  # makes room for what is being set
+            self.run_card.hide_curves()
         self._timer.start()
 
     def _send(self, verb: str) -> None:
@@ -274,6 +287,7 @@ class ReconWidget(QWidget):
 
     def _on_state(self) -> None:
         if is_alive(self):
+            self.resume.refresh()
             if self.session.busy:
                 self._show_state()
             else:
@@ -325,8 +339,9 @@ class ReconWidget(QWidget):
 
     def _lay_out(self) -> None:
         """What is chosen scrolls; what starts and shows the work is always in sight."""
+        self.data.add_help(help_button("quickstart"))
         content = QWidget()
-        column = _column(content, (self.data, self.physics, self.method))
+        column = _column(content, (self.resume, self.data, self.physics, self.method))
         column.addStretch(1)
         area = QScrollArea()
         area.setWidgetResizable(True)

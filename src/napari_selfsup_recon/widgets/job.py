@@ -17,16 +17,19 @@ from napari_selfsup_recon.core.events import Done, Event, Notice, Preview, Stage
 from napari_selfsup_recon.core.measurement import Measurement
 from napari_selfsup_recon.runs.control import Control
 from napari_selfsup_recon.runs.execute import execute
+from napari_selfsup_recon.runs.history import History, run_and_record
 from napari_selfsup_recon.runs.kept import run_and_keep
 from napari_selfsup_recon.runs.names import label_of
 from napari_selfsup_recon.runs.plan import RunPlan
 from napari_selfsup_recon.runs.result import Result
+from napari_selfsup_recon.runs.stash import Stash, run_and_stash
 from napari_selfsup_recon.widgets import companions, reblur
 from napari_selfsup_recon.widgets.bridge import Source, add_layer
 from napari_selfsup_recon.widgets.driver import Failure, Planned, Progress, Valve, drive
 from napari_selfsup_recon.widgets.live import LiveLayer
 from napari_selfsup_recon.widgets.recon_source import good_limits, result_source
 from napari_selfsup_recon.widgets.states import State
+from napari_selfsup_recon.widgets.unfinished import stash_of
 from napari_selfsup_recon.widgets.viewer_job import ViewerJob
 
 if TYPE_CHECKING:
@@ -52,11 +55,16 @@ class Job(ViewerJob):
         What executes a plan; unless it is given, a run that keeps its trained networks.
     again
         How the run can be repeated.
+    stash
+        Keeps what is learned, in case the window is closed; unless it is given, and the run is
+        none of its own making, one that :mod:`~napari_selfsup_recon.widgets.resume` reads.
 
     Attributes
     ----------
     delivered
         Emitted with each result and the layer that it became.
+    history
+        Loss and held-out score of each step.
     """
 
     delivered = Signal(Result, Image)
@@ -70,11 +78,15 @@ class Job(ViewerJob):
         preview: bool = False,
         run: Callable[[RunPlan, Control], Iterator[Event]] | None = None,
         again: Again | None = None,
+        stash: Stash | None = None,
     ) -> None:
         self.plan: RunPlan | None = None
         self.layers: list[Image] = []
         self.preview = preview
         self.again = again
+        if run is None and again is not None and not preview:
+            stash = stash or stash_of(source, again)
+        self._stash = stash
         self.source = source
         self._place = source
         self._limits: tuple[float, float] | None = None
@@ -82,6 +94,10 @@ class Job(ViewerJob):
         valve = Valve(Control(threads=max(1, (os.cpu_count() or 2) - 1)))
         # A try is not worth keeping: it saw little, for a short time.
         run = run or partial(execute, keep_models=not preview)
+        if stash is not None:
+            run = partial(run_and_stash, run, stash)
+        self.history = History()
+        run = partial(run_and_record, run, self.history)
         self._drawing = False
         self._drawn: tuple[int, str] | None = None
         super().__init__(
@@ -112,6 +128,8 @@ class Job(ViewerJob):
     def discard(self) -> None:
         """Stop and throw away what is not finished yet; layers that are made already stay."""
         if self._state.busy:
+            if self._stash is not None:
+                self._stash.drop()
             self._valve.abort()
             self._worker.quit()
             self._go(State.STOPPING)

@@ -6,6 +6,7 @@ from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import Any
 
+from napari_selfsup_recon.core.measurement import Measurement
 from napari_selfsup_recon.widgets.rerun import config_for
 from napari_selfsup_recon.widgets.run_log import Run
 
@@ -55,6 +56,22 @@ def save_run(run: Run, path: Path, *, overwrite: bool = False) -> Generator[str,
     return written
 
 
+def export_run(run: Run, image: Measurement, path: Path) -> Generator[str, None, Path]:
+    """Write the model of a run as a package for the BioImage Model Zoo; an existing one stays.
+
+    Raises
+    ------
+    InputError, FileError
+        See :func:`~napari_selfsup_recon.io.zoo.export_model`.
+    """
+    from napari_selfsup_recon.io.zoo import check_zoo_path, export_model
+
+    check_zoo_path(path)
+    yield f"Writing {path.name}"
+    frame = image.frame((0,) * len(image.leading_shape))
+    return export_model(run.models[0].method(), frame, path, name=run.title)
+
+
 def load_run(path: Path) -> Generator[str, None, Run]:
     """Return the model of a file as a run.
 
@@ -70,10 +87,10 @@ def load_run(path: Path) -> Generator[str, None, Run]:
     story = read_provenance(path)
     method = load(path)
     yield "Taking it in"
-    return Run(name=path.name, story=_sound(story), models=(keep(method),))
+    return Run(name=path.name, story=sound(story), models=(keep(method),))
 
 
-def _sound(story: Mapping[str, Any]) -> dict[str, Any]:
+def sound(story: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a file tells of itself, without what has not the right form."""
     found: dict[str, Any] = {
         key: value

@@ -119,9 +119,13 @@ class Card(QFrame):
         heading.setFont(font)
         rule = QFrame()
         rule.setFrameShape(QFrame.Shape.HLine)
-        top = row(heading, rule)
-        top.setStretch(1, 1)
+        self._top = row(heading, rule)
+        self._top.setStretch(1, 1)
         self.body = QVBoxLayout(self)
         self.body.setContentsMargins(6, 2, 6, 4)
         self.body.setSpacing(4)
-        self.body.addLayout(top)
+        self.body.addLayout(self._top)
+
+    def add_help(self, tool: QWidget) -> None:
+        """Put a small button behind the title."""
+        self._top.addWidget(tool)

@@ -15,6 +15,11 @@ def device() -> str:
     return str(_read("compute", "device", "auto"))
 
 
+def keeps_unfinished() -> bool:
+    """Return whether what a run learns is kept in case its window is closed."""
+    return bool(_read("runs", "keep", True))
+
+
 def _read(section: str, name: str, default: Any) -> Any:
     """Return a setting, or ``default`` where napari is too old to keep it."""
     try:

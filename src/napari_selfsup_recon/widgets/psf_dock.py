@@ -18,6 +18,7 @@ from napari_selfsup_recon.core.errors import ReconError
 from napari_selfsup_recon.widgets.background import Background, Work
 from napari_selfsup_recon.widgets.beads_page import BeadsPage
 from napari_selfsup_recon.widgets.bridge import unwrap
+from napari_selfsup_recon.widgets.help import help_button
 from napari_selfsup_recon.widgets.message import MessageCard
 from napari_selfsup_recon.widgets.parts import button, describe, is_alive, line, row
 from napari_selfsup_recon.widgets.prepare_page import PreparePage
@@ -129,7 +130,10 @@ class PsfWidget(QWidget):
         column = QVBoxLayout(content)
         column.setContentsMargins(4, 4, 4, 4)
         column.setSpacing(6)
-        for part in (self.tabs, self.theory, self.beads, self.prepare):
+        ways = row(self.tabs, help_button("psf_dock"))
+        ways.setStretch(0, 1)
+        column.addLayout(ways)
+        for part in (self.theory, self.beads, self.prepare):
             column.addWidget(part)
         now = row(self._stage, self.cancel)
         now.setStretch(0, 1)

@@ -36,6 +36,11 @@ def remember(layer: Layer, plan: RunPlan) -> None:
         _RECIPES[layer] = Recipe(plan.psf, plan.config.physics.boundary)
 
 
+def remember_blur(layer: Layer, psf: np.ndarray[Any, Any] | None, boundary: Boundary) -> None:
+    """Keep the prepared PSF of a result that was made elsewhere."""
+    _RECIPES[layer] = Recipe(psf, boundary)
+
+
 def can_reblur(layer: Layer | None) -> bool:
     """Whether the measurement and the blur of a result are known."""
     return layer is not None and layer in _RECIPES and origin_of(layer) is not None

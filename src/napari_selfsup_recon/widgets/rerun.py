@@ -11,17 +11,19 @@ from typing import Any
 from napari.layers import Layer
 
 from napari_selfsup_recon.core.errors import InputError, ReconError
+from napari_selfsup_recon.io.zoo import HOW_TO_INSTALL, available
 from napari_selfsup_recon.methods.registry import METHODS
 from napari_selfsup_recon.runs.applied import config_of, plan_applied, why_not
 from napari_selfsup_recon.runs.config import RunConfig
 from napari_selfsup_recon.runs.execute import execute
 from napari_selfsup_recon.runs.kept import Reuse
 from napari_selfsup_recon.runs.words import validate
-from napari_selfsup_recon.widgets.bridge import Source, is_psf, is_result, source_of
+from napari_selfsup_recon.widgets.bridge import Source, is_psf, is_result, origin_of, source_of
 from napari_selfsup_recon.widgets.job import Job
 from napari_selfsup_recon.widgets.recon_source import recon_source
 from napari_selfsup_recon.widgets.request import view_index
 from napari_selfsup_recon.widgets.run_log import MOST_MODELS, MOST_STATES, Run, without_state
+from napari_selfsup_recon.widgets.unfinished import stash_of
 
 BUSY = "A run is under way in this viewer: wait for it, or stop it."
 
@@ -34,6 +36,9 @@ class Reasons:
     apply: str = ""
     train: str = ""
     forget: str = ""
+    keep: str = ""
+    curves: str = ""
+    zoo: str = ""
 
 
 def reasons(run: Run | None, *, busy: bool) -> Reasons:
@@ -48,16 +53,22 @@ def reasons(run: Run | None, *, busy: bool) -> Reasons:
     """
     if run is None:
         none = "No run is chosen."
-        return Reasons(none, none, none, none)
+        return Reasons(none, none, none, none, none, none, none)
+    own = BUSY if busy else ""
+    layer = run.layer() if run.layer is not None else None
+    keep = own or ("" if layer is not None else "The layer of this run is not there.")
+    curves = "" if run.curves else "There are no curves of this run."
     if not run.models:
         none = (
             f"Its network was let go: only those of the last {MOST_MODELS} runs are kept."
             if run.let_go
             else "This run trained no network."
         )
-        return Reasons(none, none, none)
-    own = BUSY if busy else ""
-    return Reasons(save=own, apply=own or _no_config(run), train=own or _not_resumable(run))
+        return Reasons(none, none, none, keep=keep, curves=curves, zoo=none)
+    apply, train = own or _no_config(run), own or _not_resumable(run)
+    return Reasons(
+        save=own, apply=apply, train=train, keep=keep, curves=curves, zoo=own or _no_zoo(run)
+    )
 
 
 def config_for(run: Run) -> RunConfig:
@@ -152,18 +163,37 @@ def job_to_train_on(viewer: Any, run: Run, steps: int) -> Job:
         options["patience"] = begun["patience"] + waited
     reuse = Reuse(run.models, train=True, story={"name": run.title, "trained_on_from": done})
     fingerprint = run.story["source"]["fingerprint"]
+    longer = config.model_copy(update={"options": {**config.options, **options}})
     return Job(
         viewer,
         source,
         partial(run.again.resolve, options, source, fingerprint),
         run=partial(execute, keep_models=True, reuse=reuse),
         again=run.again,
+        stash=stash_of(source, replace(run.again, config=longer)),
     )
 
 
 def learned_from(run: Run) -> weakref.ReferenceType[Layer] | None:
     """Return the layer that ``run`` learned from."""
     return run.again.layer if run.again is not None else None
+
+
+def _no_zoo(run: Run) -> str:
+    if not available():
+        return f"The library of the BioImage Model Zoo is missing. {HOW_TO_INSTALL}"
+    if len(run.models) > 1:
+        return "Of several frames each has a network: export them in a script."
+    return "" if image_of_run(run) is not None else "The image that it learned from is not there."
+
+
+def image_of_run(run: Run) -> Layer | None:
+    """Return the layer that ``run`` was made from, None where it is not known or gone."""
+    learned = learned_from(run)
+    if learned is not None:
+        return learned()
+    made = run.layer() if run.layer is not None else None
+    return origin_of(made) if made is not None and is_result(made) else None
 
 
 def _no_config(run: Run) -> str:

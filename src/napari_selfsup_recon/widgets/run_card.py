@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QLabel, QProgressBar, QWidget
+from qtpy.QtWidgets import QComboBox, QLabel, QProgressBar, QToolButton, QWidget
 
 from napari_selfsup_recon.core.memory import readable_bytes
 from napari_selfsup_recon.widgets._editors import guard_wheel
@@ -35,6 +35,8 @@ class RunCard(Card):
     ----------
     previewed, ran, paused, resumed, stopped, discarded
         Emitted when the button of that name is pressed.
+    curvesWanted
+        Emitted when the curves shall be saved.
     deviceChanged
         Emitted when another device is chosen.
     """
@@ -45,6 +47,7 @@ class RunCard(Card):
     resumed = Signal()
     stopped = Signal()
     discarded = Signal()
+    curvesWanted = Signal()
     deviceChanged = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -76,6 +79,9 @@ class RunCard(Card):
         self.stop = button("Stop and keep", *TEXTS["stop"])
         self.discard = button("Discard", *TEXTS["discard"])
         self.curves = Curves()
+        self.save_curves = QToolButton()
+        self.save_curves.setText("Save CSV ...")
+        describe(self.save_curves, *TEXTS["save curves"])
         self._progress = (self._stage, self._left, self.bar, self._numbers)
         form = form_layout()
         form.addRow(form_label("Device", self.device), self.device)
@@ -83,7 +89,9 @@ class RunCard(Card):
         self.body.addLayout(form)
         self.body.addWidget(self.message)
         self.body.addLayout(row(self.preview, self.run))
-        self.body.addWidget(self._status)
+        told = row(self._status, self.save_curves)
+        told.setStretch(0, 1)
+        self.body.addLayout(told)
         now = row(self._stage, self._left)
         now.setStretch(0, 1)
         self.body.addLayout(now)
@@ -93,6 +101,7 @@ class RunCard(Card):
         self.body.addLayout(row(self.pause, self.resume, self.stop, self.discard))
         self.body.addWidget(self.curves)
         self.curves.hide()
+        self.save_curves.hide()
         for push, signal in (
             (self.preview, self.previewed),
             (self.run, self.ran),
@@ -100,6 +109,7 @@ class RunCard(Card):
             (self.resume, self.resumed),
             (self.stop, self.stopped),
             (self.discard, self.discarded),
+            (self.save_curves, self.curvesWanted),
         ):
             push.clicked.connect(lambda *_, signal=signal: signal.emit())
         self.device.currentTextChanged.connect(lambda _: self.deviceChanged.emit())
@@ -116,6 +126,7 @@ class RunCard(Card):
             widget.setVisible(look.shows_progress)
         self.pause.setVisible(look.shows_progress and not look.shows_resume)
         self.resume.setVisible(look.shows_resume)
+        self.save_curves.setVisible(self.curves.isVisibleTo(self) and not look.shows_progress)
         self._status.setText(look.text)
         # A message says more than the state, and while it runs the progress does.
         said = self.message.level is not None or (look.can_pause and look.shows_progress)
@@ -153,11 +164,16 @@ class RunCard(Card):
         text = f"needs {readable_bytes(needed)} of {readable_bytes(free)}"
         self._needs.setText(f"⚠ {text}" if needed > free else text)
 
+    def hide_curves(self) -> None:
+        """Make room for what is being set."""
+        self.curves.hide()
+        self.save_curves.hide()
+
     def forget(self) -> None:
         """Begin with an empty plot and no message."""
         self.message.clear()
         self.curves.prepare()
-        self.curves.hide()
+        self.hide_curves()
         self.bar.setRange(0, 0)
         self._numbers.setText("")
         self._news.hide()

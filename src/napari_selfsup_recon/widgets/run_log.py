@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from math import isfinite
 from typing import Any
@@ -14,6 +14,7 @@ from napari.layers import Image, Layer
 from psygnal import Signal
 
 from napari_selfsup_recon.core.measurement import Measurement
+from napari_selfsup_recon.io.curves import Mark
 from napari_selfsup_recon.runs.kept import Kept
 from napari_selfsup_recon.runs.names import label_of
 from napari_selfsup_recon.runs.result import Result
@@ -47,6 +48,8 @@ class Run:
         How the run can be repeated, None where that is not known.
     layer
         Weak reference to the layer, None of a file.
+    curves
+        Loss and held-out score of each step; none for classical methods, and of old runs.
     """
 
     name: str
@@ -56,6 +59,7 @@ class Run:
     again: Again | None = None
     layer: weakref.ReferenceType[Layer] | None = None
     let_go: bool = False
+    curves: tuple[Mark, ...] = ()
 
     @property
     def key(self) -> str:
@@ -118,14 +122,16 @@ class RunLog:
         self._runs.append(run)
         trained = [other for other in self.runs if other.models]
         for old in trained[MOST_MODELS:]:
-            old.models, old.let_go = (), True
+            old.models, old.let_go, old.curves = (), True, ()
         for old in trained[MOST_STATES:MOST_MODELS]:
             old.models = tuple(without_state(model) for model in old.models)
         self.changed.emit()
         return run
 
-    def add_result(self, result: Result, layer: Image, again: Again | None) -> Run:
-        """Add a result that became ``layer``."""
+    def add_result(
+        self, result: Result, layer: Image, again: Again | None, curves: Iterable[Mark] = ()
+    ) -> Run:
+        """Add a result that became ``layer``; the curves belong to what was learned."""
         return self.add(
             Run(
                 name=layer.name,
@@ -134,6 +140,7 @@ class RunLog:
                 thumbnail=thumbnail(result.measurement, layer.contrast_limits),
                 again=again,
                 layer=weakref.ref(layer),
+                curves=tuple(curves) if result.models else (),
             )
         )
 

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from napari.layers import Image, Layer
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFileDialog, QFrame, QScrollArea, QSpinBox, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFrame, QScrollArea, QSpinBox, QVBoxLayout, QWidget
 
 from napari_selfsup_recon.core.errors import ReconError
 from napari_selfsup_recon.widgets._editors import guard_wheel
 from napari_selfsup_recon.widgets.background import Background
 from napari_selfsup_recon.widgets.bridge import is_psf, is_result, unwrap
+from napari_selfsup_recon.widgets.help import help_button
 from napari_selfsup_recon.widgets.job import Job
 from napari_selfsup_recon.widgets.layer_box import LayerBox
 from napari_selfsup_recon.widgets.message import MessageCard
-from napari_selfsup_recon.widgets.model_files import load_run, save_run
 from napari_selfsup_recon.widgets.parts import Card, button, describe, is_alive, note, row
 from napari_selfsup_recon.widgets.rerun import (
     BUSY,
@@ -28,13 +27,13 @@ from napari_selfsup_recon.widgets.rerun import (
     misfit,
     reasons,
 )
+from napari_selfsup_recon.widgets.resume_card import ResumeCard
+from napari_selfsup_recon.widgets.run_files import RunFiles
 from napari_selfsup_recon.widgets.run_list import RunList
 from napari_selfsup_recon.widgets.run_log import Run
 from napari_selfsup_recon.widgets.session import Session
 from napari_selfsup_recon.widgets.states import State
 from napari_selfsup_recon.widgets.texts import TEXTS
-
-_KIND = "Trained model (*.nsr)"
 
 
 class RunsWidget(QWidget):
@@ -52,9 +51,10 @@ class RunsWidget(QWidget):
         self.session = Session.of(self._viewer)
         self._background = Background(self)
         self._told: object = None
+        self.resume = ResumeCard(self._viewer)
         self.list = RunList()
-        self.load = button("&Load model ...", *TEXTS["load model"])
-        self.forget = button("&Forget", *TEXTS["forget run"])
+        self.message = MessageCard()
+        self.files = RunFiles(self._viewer, self.list, self.message, self._background)
         self.save = button("&Save model ...", *TEXTS["save model"])
         self.layer = LayerBox(self._viewer, self._preferred, fits=self._fits)
         describe(self.layer, *TEXTS["apply to"])
@@ -72,12 +72,10 @@ class RunsWidget(QWidget):
         self._why = note()
         self._last = note()
         self._state = note()
-        self.message = MessageCard()
         self._lay_out()
         self.list.chosen.connect(self._on_chosen)
-        self.load.clicked.connect(lambda *_: self.ask_load())
-        self.save.clicked.connect(lambda *_: self.ask_save())
-        self.forget.clicked.connect(lambda *_: self.forget_run())
+        self.save.clicked.connect(lambda *_: self.files.ask_save())
+        self.files.forget.clicked.connect(lambda *_: self.forget_run())
         self.apply.clicked.connect(lambda *_: self.start_applying())
         self.train.clicked.connect(lambda *_: self.start_training())
         self.undo.clicked.connect(lambda *_: self.session.undo.undo())
@@ -95,6 +93,7 @@ class RunsWidget(QWidget):
         """Follow the layer list; napari calls this whenever it changes."""
         if is_alive(self):
             self.list.show_runs(self.session.log.runs)  # layers may have other names now
+            self.resume.refresh()
             self.refresh()
 
     def refresh(self) -> None:
@@ -108,8 +107,12 @@ class RunsWidget(QWidget):
         self._enable(self.save, "save model", can.save)
         self._enable(self.apply, "apply", can.apply or misses)
         self._enable(self.train, "train on", can.train)
-        self._enable(self.forget, "forget run", can.forget)
-        self._enable(self.load, "load model", BUSY if busy else "")
+        self._enable(self.files.forget, "forget run", can.forget)
+        self._enable(self.files.save_run, "save run", can.keep)
+        self._enable(self.files.curves, "save curves", can.curves)
+        self._enable(self.files.zoo, "export zoo", can.zoo)
+        for push, text in ((self.files.load, "load model"), (self.files.open_run, "open run")):
+            self._enable(push, text, BUSY if busy else "")
         self.layer.setEnabled(self.apply.isEnabled())
         self.steps.setEnabled(self.train.isEnabled())
         found = (can.save, can.apply or misses, can.train)
@@ -135,50 +138,6 @@ class RunsWidget(QWidget):
         """Take the chosen run off the list."""
         if self.run is not None:
             self.session.log.forget(self.run)
-
-    def ask_save(self) -> None:
-        """Ask where to save the model."""
-        run = self.run
-        if run is None:
-            return
-        name, _ = QFileDialog.getSaveFileName(self, "Save the model", f"{run.title}.nsr", _KIND)
-        if name:
-            # Where the ending is missing, nobody was asked whether that file may be replaced.
-            self.save_to(Path(name), overwrite=Path(name).suffix.lower() == ".nsr")
-
-    def save_to(self, path: Path, *, overwrite: bool = False) -> None:
-        """Write the model of the chosen run."""
-        run = self.run
-        if run is None:
-            return
-        if path.suffix.lower() != ".nsr":
-            path = path.with_name(f"{path.name}.nsr")
-        self.message.clear()
-
-        def done(written: list[Path]) -> None:
-            self.message.tell("info", f"Saved {', '.join(file.name for file in written)}.")
-
-        self._background.start(
-            lambda: save_run(run, path, overwrite=overwrite), done, self._on_failed
-        )
-
-    def ask_load(self) -> None:
-        """Ask which model to load."""
-        name, _ = QFileDialog.getOpenFileName(self, "Load a model", "", _KIND)
-        if name:
-            self.load_from(Path(name))
-
-    def load_from(self, path: Path) -> None:
-        """Add the model of a file to the list."""
-        self.message.clear()
-        session = self.session
-
-        def done(run: Run) -> None:
-            session.log.add(run)
-            self.list.show_runs(session.log.runs, choose=run)
-            self.message.tell("info", f"Loaded {run.name}.")
-
-        self._background.start(lambda: load_run(path), done, self._on_failed)
 
     def _start(self, make: Callable[[], Job]) -> None:
         self.message.clear()
@@ -257,6 +216,7 @@ class RunsWidget(QWidget):
         if failed and job is not None and job.error not in (None, self._told):
             self._told = job.error
             self._on_failed(job.error)
+        self.resume.refresh()
         self.refresh()
 
     def _on_progress(self) -> None:
@@ -290,15 +250,17 @@ class RunsWidget(QWidget):
         column.setContentsMargins(2, 4, 2, 2)
         column.setSpacing(8)
         runs, chosen, last = Card("Runs"), Card("Model of the chosen run"), Card("Last result")
+        runs.add_help(help_button("runs_dock"))
         runs.body.addWidget(self.list)
-        runs.body.addLayout(row(self.load, self.forget))
-        chosen.body.addWidget(self.save)
+        runs.body.addWidget(self.files)
+        chosen.body.addLayout(row(self.save, self.files.curves))
+        chosen.body.addWidget(self.files.zoo)
         chosen.body.addLayout(_wide(row(self.layer, self.apply)))
         chosen.body.addLayout(_wide(row(self.steps, self.train)))
         chosen.body.addWidget(self._why)
         last.body.addWidget(self._last)
         last.body.addLayout(row(self.undo, self.redo))
-        for widget in (runs, chosen, last, self._state, self.message):
+        for widget in (self.resume, runs, chosen, last, self._state, self.message):
             column.addWidget(widget)
         column.addStretch(1)
         area = QScrollArea()

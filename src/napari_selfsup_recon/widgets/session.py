@@ -124,8 +124,9 @@ class Session:
         )
 
     def _on_result(self, result: Result, layer: Image) -> None:
-        if isinstance(self.job, Job) and not self.job.preview:
-            self.log.add_result(result, layer, self.job.again)
+        job = self.job
+        if isinstance(job, Job) and not job.preview:
+            self.log.add_result(result, layer, job.again, job.history.marks)
 
     def _on_finished(self) -> None:
         if isinstance(self.job, Job):

@@ -271,6 +271,29 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Writes the trained network of the chosen run with its physics, options, scores and "
         "history to an .nsr file.",
     ),
+    "help": ("Help", "Opens the page of the documentation that tells of this dock."),
+    "help page": ("Help page", "A page of the documentation of this version."),
+    "help back": ("Back", "Returns to the page before."),
+    "save run": (
+        "Save the run",
+        "Writes a folder with the result, what belongs to it, the trained network, the options "
+        "and the history. What it was made from is copied, unless it is a file, which is named.",
+    ),
+    "open run": (
+        "Open a saved run",
+        "Brings back the layers of a folder that Save run made, and lists the run with its model.",
+    ),
+    "save curves": (
+        "Save the curves as CSV",
+        "Writes training loss and held-out score as a table, a line a step: frame, attempt, step, "
+        "seconds, loss, score.",
+    ),
+    "export zoo": (
+        "Export for the BioImage Model Zoo",
+        "Writes the network of the chosen run as a checked package: TorchScript, test images, a "
+        "picture and a description. SSI of images, or without blur, and ISCL of single slices fit; "
+        "the others need more than a network.",
+    ),
     "load model": (
         "Load a model",
         "Adds a trained network from an .nsr file to the list, to apply it here.",

@@ -12,6 +12,7 @@ from typing import Any, Self
 from napari.qt.threading import create_worker
 from napari.utils import progress
 from psygnal import Signal
+from qtpy.QtCore import Qt
 
 from napari_selfsup_recon.core.errors import ReconError
 from napari_selfsup_recon.core.events import Event
@@ -91,6 +92,8 @@ class ViewerJob:
         task = _Task(_pump, events)
         task.title = title
         self._worker: Any = create_worker(task, _start_thread=False, _ignore_errors=True)
+        # Where it is ended from outside, what was reached is put away in the thread of the work.
+        self._worker.aborted.connect(events.close, type=Qt.ConnectionType.DirectConnection)  # type: ignore[attr-defined]
         self._worker.yielded.connect(self._on_event)
         self._worker.errored.connect(self._on_error)
         self._worker.finished.connect(self._on_finished)
