@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from napari_selfsup_recon.widgets.dock import ReconWidget
 
 PLUGIN = "napari-selfsup-recon"
-DOCK = "Sharpen, denoise, reconstruct"
+DOCK = "Reconstruct images"
 
 
 def has_display() -> bool:

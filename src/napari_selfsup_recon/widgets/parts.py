@@ -106,6 +106,7 @@ def tab_stops(widget: QWidget) -> list[QWidget]:
         for child in widget.findChildren(QWidget)
         if child.focusPolicy() & Qt.FocusPolicy.TabFocus
         and not isinstance(child.parentWidget(), inner)
+        and child.window() is widget.window()  # lists that pop up are windows of their own
     ]
 
 
