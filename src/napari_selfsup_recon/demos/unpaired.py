@@ -9,7 +9,7 @@ from napari_selfsup_recon.demos._interactive import run_demo
 
 SAMPLE = "unpaired_2d"
 # Small enough for a laptop without a GPU.
-OPTIONS = {"steps": 150, "crop": 48, "ensemble": False}
+OPTIONS = {"steps": 200, "crop": 48, "ensemble": False}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
