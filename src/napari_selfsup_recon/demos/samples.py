@@ -96,7 +96,7 @@ def large_2d() -> list[LayerData]:
     assert like.psf is not None
     scene = 400 * cells((336, 1296))
     edge = like.psf.shape[0] // 2
-    light = valid(scene, like.psf)
+    light = valid(scene.astype(np.float64), like.psf.astype(np.float64))
     random = numpy_generator("sample", "large_2d")
     counts = random.poisson(light) + random.normal(like.offset, like.read_noise, light.shape)
     large = replace(
