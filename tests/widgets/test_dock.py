@@ -109,7 +109,7 @@ def test_run_from_the_first_press_to_the_results(window, open_dock, qtbot):
 def test_napari_opens_the_dock_and_the_samples(make_napari_viewer_proxy, qtbot):
     viewer = make_napari_viewer_proxy()
     plugin = "napari-selfsup-recon"
-    _, dock = viewer.window.add_plugin_dock_widget(plugin, "Sharpen, denoise, reconstruct")
+    _, dock = viewer.window.add_plugin_dock_widget(plugin, "Reconstruct images")
     dock = getattr(dock, "__wrapped__", dock)
     assert isinstance(dock, ReconWidget)
     assert {button.text() for button in dock.run_card.message.findChildren(QAbstractButton)}

@@ -338,9 +338,7 @@ def test_every_control_has_a_name_and_a_tooltip(viewer, beads, open_dock):
 def test_it_is_in_the_menu_and_fits_a_narrow_dock(make_napari_viewer_proxy, qtbot):
     viewer = make_napari_viewer_proxy()
     viewer.add_image(slide(), name="slide", scale=SCALE, units=("um",) * 3)
-    _, main = viewer.window.add_plugin_dock_widget(
-        "napari-selfsup-recon", "Sharpen, denoise, reconstruct"
-    )
+    _, main = viewer.window.add_plugin_dock_widget("napari-selfsup-recon", "Reconstruct images")
     main.physics.kind.setCurrentIndex(list(PsfKind).index(PsfKind.LAYER))
     main.refresh()
     qtbot.mouseClick(main.physics.make, Qt.MouseButton.LeftButton)

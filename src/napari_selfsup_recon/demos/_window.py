@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import weakref
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +12,10 @@ import numpy as np
 if TYPE_CHECKING:
     import napari
 
-    from napari_selfsup_recon.widgets.choices import Intent
     from napari_selfsup_recon.widgets.dock import ReconWidget
 
 PLUGIN = "napari-selfsup-recon"
-DOCK = "Sharpen, denoise, reconstruct"
+DOCK = "Reconstruct images"
 
 
 def has_display() -> bool:
@@ -52,72 +50,22 @@ def open_sample_with_dock(
     Parameters
     ----------
     name
-        One of :data:`napari_selfsup_recon.simulate.SAMPLE_NAMES`.
+        Of a function in :mod:`napari_selfsup_recon.demos.samples`.
     options
-        Options of SSI, of a scan those of EI, that differ from the defaults.
+        Options of the learned method (SSI, of a scan EI, with clean examples ISCL) that differ from
+        the defaults.
     viewer
         Where; a new one if None.
     """
     import napari
 
-    from napari_selfsup_recon.demos.samples import OFFSET_KEY
-    from napari_selfsup_recon.methods.richardson_lucy.options import RichardsonLucyOptions
-    from napari_selfsup_recon.methods.ssi.options import SSIOptions
-    from napari_selfsup_recon.widgets.choices import (
-        DataChoice,
-        Intent,
-        MethodChoice,
-        PsfChoice,
-        PsfKind,
-    )
+    from napari_selfsup_recon.demos._intents import intent_of
 
     viewer = napari.Viewer(title=f"Demo: {name}") if viewer is None else viewer
     viewer.open_sample(PLUGIN, name)
     image = viewer.layers[name]
     _, dock = viewer.window.add_plugin_dock_widget(PLUGIN, DOCK)
-    if name == "sparse_ct":
-        dock.setValue(_reconstruction(image, options))
-        dock.refresh()
-        viewer.layers.selection.active = image
-        return viewer, dock
-    psf = next((layer for layer in viewer.layers if layer.name == f"{name} PSF"), None)
-    offset = float(image.metadata[OFFSET_KEY])
-    deconvolve = psf is not None
-    intent = Intent(
-        data=DataChoice(
-            layer=weakref.ref(image),
-            axes=tuple(image.axis_labels),
-            task="deconvolve" if deconvolve else "denoise",
-        ),
-        psf=PsfChoice(kind=PsfKind.LAYER, layer=weakref.ref(psf)) if deconvolve else PsfChoice(),
-        method=MethodChoice(
-            options=SSIOptions(background=offset, **options),
-            baseline="richardson-lucy" if deconvolve else None,
-            baseline_options=RichardsonLucyOptions(iterations=20, background=offset)
-            if deconvolve
-            else None,
-        ),
-    )
-    dock.setValue(intent)
+    dock.setValue(intent_of(image, {layer.name: layer for layer in viewer.layers}, options))
     dock.refresh()
     viewer.layers.selection.active = image
     return viewer, dock
-
-
-def _reconstruction(image: Any, options: Mapping[str, Any]) -> Intent:
-    """Return what is chosen for a scan: its classical slice first, then EI."""
-    from napari_selfsup_recon.methods.ei.options import EIOptions
-    from napari_selfsup_recon.methods.filtered_back_projection.options import (
-        FilteredBackProjectionOptions,
-    )
-    from napari_selfsup_recon.widgets.choices import DataChoice, Intent, MethodChoice
-
-    return Intent(
-        data=DataChoice(layer=weakref.ref(image), task="reconstruct"),
-        method=MethodChoice(
-            key="ei",
-            options=EIOptions(**options),
-            baseline="filtered-back-projection",
-            baseline_options=FilteredBackProjectionOptions(),
-        ),
-    )

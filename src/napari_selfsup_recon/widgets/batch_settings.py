@@ -96,7 +96,7 @@ def _intent(viewer: Any) -> Intent:
     if intent is None:
         raise InputError(
             "Nothing is chosen yet.",
-            hint="Open the dock 'Sharpen, denoise, reconstruct' and choose what is to be done "
+            hint="Open the dock 'Reconstruct images' and choose what is to be done "
             "with one of the images, or choose a run.toml here.",
         )
     return intent

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -116,6 +116,11 @@ class Source:
         """Name of the layer now, or as it was if it is gone."""
         layer = self.layer()
         return str(layer.name) if layer is not None else self.measurement.name
+
+    def without_data(self) -> Source:
+        """Return the same place and name; the values are let go."""
+        empty = np.broadcast_to(np.zeros((), self.measurement.dtype), self.measurement.shape)
+        return replace(self, measurement=replace(self.measurement, data=empty))
 
     def placed(self, data: Any, offset: Sequence[int] = ()) -> tuple[Any, dict[str, Any]]:
         """Return ``data`` with all axes of the layer, and where it lies.

@@ -51,7 +51,7 @@ def copy_as_python() -> None:
         if isinstance(dock, ReconWidget):
             dock.script.copy()
             return
-    show_info("Open the dock 'Sharpen, denoise, reconstruct' first: its choices are copied.")
+    show_info("Open the dock 'Reconstruct images' first: its choices are copied.")
 
 
 def stop_and_keep() -> None:

@@ -30,7 +30,8 @@ class Curves(QWidget):
         super().__init__(parent)
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
-        self.setFixedHeight(96)
+        self.setMinimumHeight(72)  # gives way to a long message
+        self.setMaximumHeight(96)
         describe(self, *TEXTS["curves"])
         self._plot: Any = None
         self._lines: tuple[Any, Any] = (None, None)

@@ -347,7 +347,7 @@ class ReconWidget(QWidget):
         area.setWidgetResizable(True)
         area.setFrameShape(QFrame.Shape.NoFrame)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setMinimumHeight(120)
+        area.setMinimumHeight(36)  # a message and its buttons shall not make the window grow
         area.setWidget(content)
         foot = QWidget()
         _column(foot, (self.run_card, self.compare))

@@ -119,7 +119,13 @@ def drive(
         known = as_recon_error(error)
         if isinstance(known, JobFailedError):
             logger.error("A run failed.\n%s", details)
-        yield Failure(known, details)
+        yield Failure(_alone(known), details)
+
+
+def _alone(error: ReconError) -> ReconError:
+    """Return the error without what it refers to: the frames of the run, and in them its data."""
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
 
 
 def _gather(events: Iterator[Event], valve: Valve) -> Iterator[Event | None]:

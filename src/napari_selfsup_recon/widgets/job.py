@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -81,7 +82,7 @@ class Job(ViewerJob):
         stash: Stash | None = None,
     ) -> None:
         self.plan: RunPlan | None = None
-        self.layers: list[Image] = []
+        self._made: list[weakref.ReferenceType[Image]] = []
         self.preview = preview
         self.again = again
         if run is None and again is not None and not preview:
@@ -112,6 +113,11 @@ class Job(ViewerJob):
     def start(self) -> Job:
         """Begin; returns itself."""
         return self._begin_work(0, self.source.name)
+
+    @property
+    def layers(self) -> list[Image]:
+        """What came of it and is still there, the baseline's result first."""
+        return [layer for made in self._made if (layer := made()) is not None]
 
     @property
     def made(self) -> list[str]:
@@ -166,7 +172,7 @@ class Job(ViewerJob):
             raise
         if self.error is not None:
             raise self.error
-        return list(self.layers)
+        return self.layers
 
     # -- from the worker, on the main thread ---------------------------------------------------
 
@@ -270,9 +276,9 @@ class Job(ViewerJob):
         )
         if self.plan is not None and self.plan.problem is not None:
             self._same_contrast(layer, event.measurement.data, final=True)
-            if not self.layers:  # an image lies elsewhere than its sinogram
+            if not self._made:  # an image lies elsewhere than its sinogram
                 viewer.reset_view()
-        self.layers.append(layer)
+        self._made.append(weakref.ref(layer))
         if self.plan is not None:
             reblur.remember(layer, self.plan)
         for name, companion in event.companions.items():
@@ -313,7 +319,10 @@ class Job(ViewerJob):
 
     def _clear_up(self) -> None:
         self._guarded(lambda _: self._live.remove(), Event())
-        self.plan = None  # it holds the data
+        # The session keeps the last job; what a person removes must not live on in it.
+        self.plan = None
+        self.source = self._place = self.source.without_data()
+        self._live = LiveLayer(self._viewer, self.source, self._valve.control)
 
 
 def _wide_enough(limits: tuple[float, float], wanted: tuple[float, float]) -> tuple[float, float]:

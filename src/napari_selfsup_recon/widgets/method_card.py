@@ -20,7 +20,15 @@ from napari_selfsup_recon.widgets._editors import guard_wheel
 from napari_selfsup_recon.widgets.choices import MethodChoice
 from napari_selfsup_recon.widgets.clean_row import CleanRow
 from napari_selfsup_recon.widgets.options_form import OptionsForm
-from napari_selfsup_recon.widgets.parts import Card, button, describe, note, row
+from napari_selfsup_recon.widgets.parts import (
+    Card,
+    button,
+    describe,
+    note,
+    order_tabs,
+    row,
+    tab_stops,
+)
 from napari_selfsup_recon.widgets.texts import TEXTS
 
 _VERBS = {"deconvolve": "sharpen", "denoise": "denoise", "reconstruct": "reconstruct"}
@@ -197,6 +205,15 @@ class MethodCard(Card):
                 self._baseline_key = rival.key
                 self._baseline_place = self._baseline_form
         self._baseline_place.setVisible(rivals and self.baseline.isChecked())
+        order_tabs(
+            (
+                *(self.method, self.clean.layer, self.clean.slices),
+                *tab_stops(self._place),
+                *(self.meter, self.baseline, self.rival),
+                *tab_stops(self._baseline_place),
+                self.trust,
+            )
+        )
 
     def _replace(self, entry: Entry, old: OptionsForm | None, place: QWidget) -> OptionsForm:
         form = OptionsForm(entry.load_options(), hidden=("device",))

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import pairwise
+
 from qtpy.compat import isalive
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
+    QAbstractSpinBox,
     QComboBox,
     QFormLayout,
     QFrame,
@@ -92,6 +96,24 @@ def line() -> QElidingLabel:
     label.setElideMode(Qt.TextElideMode.ElideRight)
     label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
     return label
+
+
+def tab_stops(widget: QWidget) -> list[QWidget]:
+    """Return what Tab can reach inside, in the order in which it was made."""
+    inner = (QAbstractSpinBox, QComboBox)  # their own line edits belong to them
+    return [
+        child
+        for child in widget.findChildren(QWidget)
+        if child.focusPolicy() & Qt.FocusPolicy.TabFocus
+        and not isinstance(child.parentWidget(), inner)
+        and child.window() is widget.window()  # lists that pop up are windows of their own
+    ]
+
+
+def order_tabs(widgets: Iterable[QWidget]) -> None:
+    """Let Tab lead through ``widgets``; what is made later would else come last of the window."""
+    for before, after in pairwise(widgets):
+        QWidget.setTabOrder(before, after)
 
 
 class Card(QFrame):

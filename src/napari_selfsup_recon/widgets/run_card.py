@@ -82,6 +82,7 @@ class RunCard(Card):
         self.save_curves = QToolButton()
         self.save_curves.setText("Save CSV ...")
         describe(self.save_curves, *TEXTS["save curves"])
+        self._buttons = (self.preview, self.run, self.pause, self.resume, self.stop, self.discard)
         self._progress = (self._stage, self._left, self.bar, self._numbers)
         form = form_layout()
         form.addRow(form_label("Device", self.device), self.device)
@@ -116,6 +117,8 @@ class RunCard(Card):
 
     def show_look(self, look: Look) -> None:
         """Enable, show and name things as ``look`` says."""
+        window = self.window()
+        held = window.focusWidget() if window is not None else None
         self.device.setEnabled(look.can_edit)
         self.preview.setEnabled(look.can_preview)
         self.run.setEnabled(look.can_run)
@@ -131,6 +134,19 @@ class RunCard(Card):
         # A message says more than the state, and while it runs the progress does.
         said = self.message.level is not None or (look.can_pause and look.shows_progress)
         self._status.setVisible(not said)
+        if held in (*self._buttons, self.bar) and not (held.isEnabled() and held.isVisible()):
+            self._hand_on()
+
+    def _hand_on(self) -> None:
+        """Give the keys to what comes next; Qt would take them out of the card.
+
+        Never to *Discard*: who presses a key twice means the button that is gone.
+        """
+        for push in (self.pause, self.resume, self.run):
+            if push.isEnabled() and push.isVisible():
+                push.setFocus()
+                return
+        self.bar.setFocus()
 
     def show_facts(self, facts: Facts) -> None:
         """Show how far the work is."""
