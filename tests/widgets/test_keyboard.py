@@ -57,7 +57,7 @@ def type_into_palette(qtbot, viewer, text):
 
 def open_dock(qtbot, viewer):
     """Open the dock from the palette; returns it when it is in sight."""
-    type_into_palette(qtbot, viewer, "Sharpen, denoise")
+    type_into_palette(qtbot, viewer, "Reconstruct images")
     main = viewer.window._qt_window
     qtbot.waitUntil(
         lambda: any(dock.isVisible() for dock in main.findChildren(ReconWidget)), timeout=10000
