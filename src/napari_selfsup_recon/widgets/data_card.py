@@ -101,8 +101,7 @@ class DataCard(Card):
         if index >= 0:
             self.axes.setCurrentIndex(index)
             self._describe()
-        buttons = {"deconvolve": self.sharpen, "reconstruct": self.reconstruct}
-        buttons.get(choice.task, self.denoise).setChecked(True)
+        self.choose_task(choice.task)
         self._guessed = False
         self._choose_part(choice.part)
 
@@ -112,6 +111,11 @@ class DataCard(Card):
         if self.reconstruct.isChecked():
             return "reconstruct"
         return "deconvolve" if self.sharpen.isChecked() else "denoise"
+
+    def choose_task(self, task: Task) -> None:
+        """Choose what is to be done; a layer that asks for another task still changes it."""
+        buttons = {"deconvolve": self.sharpen, "reconstruct": self.reconstruct}
+        buttons.get(task, self.denoise).setChecked(True)
 
     def reset_choices(self, event: Any = None) -> None:
         """Follow the layer list."""

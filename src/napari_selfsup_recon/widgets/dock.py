@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from napari_selfsup_recon.core.errors import InputError, ReconError
 from napari_selfsup_recon.runs.memory import device_memory, memory_needed
-from napari_selfsup_recon.widgets import preferences
+from napari_selfsup_recon.widgets import last_settings, preferences
 from napari_selfsup_recon.widgets.background import Background
 from napari_selfsup_recon.widgets.blink import hold_to_peek
 from napari_selfsup_recon.widgets.bridge import check_layer, unwrap
@@ -79,6 +79,8 @@ class ReconWidget(QWidget):
         self._lay_out()
         if self.session.intent is not None:
             self.setValue(self.session.intent)
+        elif preferences.remembers():
+            self._recall()
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(_REST_MS)
@@ -128,6 +130,19 @@ class ReconWidget(QWidget):
         self.method.setValue(intent.method)
         self.run_card.device.setCurrentText(intent.device)
 
+    def _recall(self) -> None:
+        """Begin with the settings of the last run, where they serve the image that is there."""
+        last = last_settings.recalled()
+        if last is None:
+            return
+        if "reconstruct" not in (last.task, self.data.task):
+            self.data.choose_task(last.task)
+        if last.task == self.data.task:
+            self.method.set_task(last.task, self.physics.instrument.kind.currentData())
+            self.method.setValue(last.method)
+        if last.microscope is not None:
+            self.physics.microscope.setValue(last.microscope)
+
     def reset_choices(self, event: Any = None) -> None:
         """Follow the layer list; napari calls this whenever it changes."""
         if is_alive(self):
@@ -148,9 +163,12 @@ class ReconWidget(QWidget):
         self._told = None
         self.data.image.keep()  # results will be selected next, and are not what is meant
         try:
-            self.session.run(self.value(), attempt=attempt)
+            intent = self.value()
+            self.session.run(intent, attempt=attempt)
         except ReconError as error:
             self.run_card.message.tell("error", str(error))
+        else:
+            last_settings.remember(intent)
 
     def refresh(self) -> None:
         """Read all cards anew: what is wrong, what the PSF is, what the run needs."""

@@ -20,6 +20,11 @@ def keeps_unfinished() -> bool:
     return bool(_read("runs", "keep", True))
 
 
+def remembers() -> bool:
+    """Return whether a dock begins with the settings of the last run."""
+    return bool(_read("runs", "remember", True))
+
+
 def _read(section: str, name: str, default: Any) -> Any:
     """Return a setting, or ``default`` where napari is too old to keep it."""
     try:
