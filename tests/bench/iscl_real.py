@@ -7,7 +7,7 @@ noise is white, so that masked self-supervision takes it out); its right part is
 the spread of what was taken out and how far it is from white.
 
 ``diamond``: slices of a scan from every other view, by filtered back-projection. The clean examples
-are other slices from all views, each averaged with its neighbours. Told is how well the slices
+are the slices between them, from all views. Told is how well the slices
 predict the views that they were not made from (root mean square over that of what was recorded,
 noise included).
 """
@@ -26,7 +26,7 @@ from typing import Any
 import matplotlib
 import numpy as np
 import torch
-from real_ct import SCANS, against_asked, run
+from real_ct import SCANS, Scan, against_asked, run
 from skimage.io import imread
 from skimage.restoration import denoise_tv_chambolle
 
@@ -121,16 +121,20 @@ def shale(folder: Path, seed: int) -> Task:
 
 def diamond(folder: Path, seed: int) -> Task:
     """Slices of a scan; neighbours share its noise, which back-projection spreads."""
-    # Both ranges show the tool and its metal; above them there is air.
-    scan = SCANS["diamond"](folder / "ct", rows="76:106")
-    every = np.arange(len(scan.degrees))
-    other = replace(SCANS["diamond"](folder / "ct", rows="104:134"), shown=every)
+    # Where the tool holds its metal; slices in turn for the noisy and for the clean ones.
+    whole = SCANS["diamond"](folder / "ct", rows="66:102")
+    scan, other = in_turn(whole, 0), in_turn(whole, 1)
+    other = replace(other, shown=np.arange(len(whole.degrees)))
     none = argparse.Namespace()
-    noisy = run(scan, "fbp", none)[0]
-    full = run(other, "fbp", none)[0]
-    clean = (full[:-2] + full[1:-1] + full[2:]) / 3
+    noisy, clean = run(scan, "fbp", none)[0], run(other, "fbp", none)[0]
     others = {"total variation": run(scan, "tv", none)[0]}
-    return Task(clean, noisy, others, against_asked(scan, scan.posed(scan.shown)), stack=True)
+    return Task(clean, noisy, others, against_asked(scan, scan.posed(scan.shown)), stack=False)
+
+
+def in_turn(scan: Scan, first: int) -> Scan:
+    """Return every other slice of a scan."""
+    given = {key: frame[first::2] for key, frame in scan.given.items()}
+    return replace(scan, projections=scan.projections[:, first::2], given=given)
 
 
 def draw(task: Task, images: dict[str, Array], path: Path) -> None:

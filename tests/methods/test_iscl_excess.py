@@ -65,6 +65,18 @@ def test_noise_is_told(noise: Any) -> None:
     assert doubt(found, 0.2) == ""
 
 
+def test_noise_is_told_beside_something_bright() -> None:
+    def with_metal(images: Images) -> Images:
+        images = 0.02 * images
+        images[:, 24:40, 24:40] += 10
+        return images
+
+    noise = 0.05 * np.random.default_rng(2).standard_normal(OTHER.shape).astype(np.float32)
+    found = excess(with_metal(CLEAN), with_metal(OTHER) + noise)
+    assert found.noisier
+    assert not excess(with_metal(CLEAN), with_metal(OTHER)).noisier
+
+
 def test_examples_that_are_the_noisier_ones_are_told() -> None:
     found = excess(film_noise(CLEAN, strength=0.5), OTHER)
     assert found.cleaner

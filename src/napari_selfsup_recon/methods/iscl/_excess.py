@@ -6,6 +6,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.ndimage import gaussian_filter
 
 from napari_selfsup_recon.methods.iscl._domain import Domain
 from napari_selfsup_recon.methods.iscl._spectra import Array, bands, in_bands, power
@@ -13,6 +14,9 @@ from napari_selfsup_recon.methods.iscl._spectra import Array, bands, in_bands, p
 # Slices that show other places of one specimen differ by less than this in most bands.
 _SHARE = 0.1
 _SURE = 3.0
+# And their usual details by less than this.
+_GRAIN = 0.3
+_SIZES, _WIDER = (0.7, 1.5, 3.0), 1.6
 # In contrasts; the model finds up to 0.25 where there is no noise.
 _STRENGTH = 0.35
 _AT_ONCE = 32
@@ -28,15 +32,20 @@ class Excess:
         :math:`1 - P_{clean} / P_{noisy}` in each band, coarse ones first.
     sure
         The difference of the logarithms of both powers, over its standard error.
+    grain
+        The like of ``share`` for the median size of details, small ones first: what is strong but
+        rare, as metal and its edges, has no say in it.
     """
 
     share: Array
     sure: Array
+    grain: Array
 
     @property
     def noisier(self) -> bool:
-        """Whether the noisy images have more power at some frequencies."""
-        return bool(np.any((self.share > _SHARE) & (self.sure > _SURE)))
+        """Whether the noisy images have more power at some frequencies, or larger details."""
+        told = (self.share > _SHARE) & (self.sure > _SURE)
+        return bool(np.any(told) or np.any(self.grain > _GRAIN))
 
     @property
     def cleaner(self) -> bool:
@@ -75,7 +84,18 @@ def find_excess(
     logs = [np.log(powers) for powers in found]
     error = sum(log.var(0) / min(count, len(log)) for log, count in zip(logs, counts, strict=True))
     differs = logs[1].mean(0) - logs[0].mean(0)
-    return Excess(1 - means[0] / means[1], differs / np.sqrt(error + 1e-12))
+    sizes = [details(windows) for windows in (clean, noisy)]
+    grain = 1 - sizes[0] / np.maximum(sizes[1], 1e-12)
+    return Excess(1 - means[0] / means[1], differs / np.sqrt(error + 1e-12), grain)
+
+
+def details(windows: Array) -> Array:
+    """Return the median size of details of a few widths in windows ``(number, n, n)``."""
+    found = []
+    for width in _SIZES:
+        fine, coarse = (gaussian_filter(windows, (0, w, w)) for w in (width, _WIDER * width))
+        found.append(float(np.median(np.abs(fine - coarse))))
+    return np.array(found)
 
 
 def apart(domain: Domain, side: int) -> int:
