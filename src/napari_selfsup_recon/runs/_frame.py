@@ -17,7 +17,7 @@ from napari_selfsup_recon.core.measurement import FloatImage
 from napari_selfsup_recon.methods.base import ClassicalMethod, LearnedMethod, Method
 from napari_selfsup_recon.runs._outcome import Outcome
 from napari_selfsup_recon.runs._preview import Previews
-from napari_selfsup_recon.runs.control import Control
+from napari_selfsup_recon.runs.control import Control, lent
 
 
 @dataclass(frozen=True)
@@ -152,9 +152,8 @@ def _train(
 ) -> Generator[Event, None, None]:
     previews = frame.previews
     more = {} if frame.state is None else {"state": frame.state}
-    with closing(
-        cast(Any, method.train(frame.measured.copy(), clean=frame.clean, **more))
-    ) as events:
+    training = method.train(frame.measured.copy(), clean=frame.clean, **more)
+    with closing(cast(Any, training)) as events, lent(frame.control):
         for event in events:
             progress.take(event)
             progress.snapshot = progress.snapshot or method.snapshot

@@ -27,7 +27,7 @@ from napari_selfsup_recon.runs._outcome import Outcome
 from napari_selfsup_recon.runs._preview import Previews
 from napari_selfsup_recon.runs._provenance import provenance
 from napari_selfsup_recon.runs._trust import companions_of, phase_of, shown, what_can_be_learned
-from napari_selfsup_recon.runs.control import Control
+from napari_selfsup_recon.runs.control import Control, lent
 from napari_selfsup_recon.runs.instruments import SCANS
 from napari_selfsup_recon.runs.kept import Reuse
 from napari_selfsup_recon.runs.names import chosen_by, result_label
@@ -160,7 +160,8 @@ class ReconJob:
         try:
             state = self.reuse.of(0).state if self.reuse else None
             more = {} if state is None else {"state": state}
-            with closing(cast(Any, method.train(self.problem.y.copy(), **more))) as events:
+            training = method.train(self.problem.y.copy(), **more)
+            with closing(cast(Any, training)) as events, lent(self.control):
                 for event in events:
                     progress.take(event)
                     progress.snapshot = progress.snapshot or method.snapshot

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 
@@ -39,3 +40,12 @@ class Control:
     def stopping(self) -> bool:
         """Whether :meth:`stop` was called."""
         return self._stop.is_set()
+
+
+@contextmanager
+def lent(control: Control) -> Iterator[None]:
+    """Take back, at the end of a training, what training could go on from: it holds the method."""
+    try:
+        yield
+    finally:
+        control.snapshot = None

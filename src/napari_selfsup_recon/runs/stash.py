@@ -144,12 +144,13 @@ def run_and_stash(
     """Run, and keep what is learned until the run has ended; only of runs of one frame."""
     single = plan.problem is not None or prod(plan.measurement.leading_shape) == 1
     step = Step(0, 0)
+    latest: Callable[[], Mapping[str, Any]] | None = None
     try:
         with closing(cast(Any, run(plan, control))) as events:
             for event in events:
                 snapshot = control.snapshot if single else None
                 if snapshot is not None and isinstance(event, Step) and event.finished:
-                    step = event
+                    step, latest = event, snapshot
                     stash.begin()
                     if stash.due:
                         stash.write(snapshot(), step.index, step.total)
@@ -157,8 +158,8 @@ def run_and_stash(
     except GeneratorExit:
         if not stash.worth:
             stash.remove()
-        elif control.snapshot is not None and stash.quick:
-            stash.write(control.snapshot(), step.index, step.total)
+        elif latest is not None and stash.quick:
+            stash.write(latest(), step.index, step.total)
         raise
     except BaseException:
         stash.remove()
@@ -167,7 +168,6 @@ def run_and_stash(
         stash.remove()
     finally:
         stash.end()
-        control.snapshot = None
 
 
 @dataclass(frozen=True, eq=False)
