@@ -26,13 +26,16 @@ def noise(number: int, spread: float = 1.0) -> Tensor:
     return spread * torch.randn(3, 1, SIDE, SIDE, generator=torch_generator(number))
 
 
-def found(truth: Tensor, z: Tensor, w: Tensor, mask: Tensor, spread: float = 0.0) -> Any:
+def found(
+    truth: Tensor, z: Tensor, w: Tensor, mask: Tensor, spread: float = 0.0, *, seen: bool = True
+) -> Any:
     """Return the shares for twins of which ``mask`` says what was measured, by all values."""
-    mixture = Mixture(UNITS)
-    y = UNITS.image * (truth + noise(9, spread))
+    mixture, check = Mixture(UNITS), Mixture(UNITS)
     parts = (z, (w - z) * mask, (w - z) * (1 - mask))
-    mixture.add(parts, Part(y, Identity((SIDE, SIDE))), None)
-    return mixture.shares()
+    for which, number in ((mixture, 9), (check, 10)):
+        y = UNITS.image * (truth + noise(number, spread))
+        which.add(parts, Part(y, Identity((SIDE, SIDE))), None)
+    return mixture.shares(seen=seen, check=check)
 
 
 def test_shares_are_those_of_the_least_error() -> None:
@@ -54,6 +57,24 @@ def test_shares_stay_between_nothing_and_all() -> None:
     assert found(truth, z, z, mask) == NONE
     measured, missed = found(truth, z, truth + (z - truth) / 2, mask)
     assert measured == missed == 1
+
+
+def test_what_was_not_asked_for_has_no_share() -> None:
+    truth, mask = noise(0), (noise(1) > 0).float()
+    measured, missed = found(truth, truth + noise(2), truth + noise(3), mask, seen=False)
+    assert measured == 0
+    assert missed == pytest.approx(0.5, abs=0.05)
+
+
+def test_a_gain_that_other_images_do_not_have_is_chance() -> None:
+    truth, mask = noise(0), (noise(1) > 0).float()
+    z, w = truth + noise(2, 0.1), truth + noise(3, 0.1)
+    mixture, check = Mixture(UNITS), Mixture(UNITS)
+    for which, target in ((mixture, truth), (check, z)):
+        parts = (z, (w - z) * mask, (w - z) * (1 - mask))
+        which.add(parts, Part(UNITS.image * target, Identity((SIDE, SIDE))), None)
+    assert min(mixture.shares(seen=True, check=mixture)) > 0.4
+    assert mixture.shares(seen=True, check=check) == NONE
 
 
 def test_a_mean_is_of_both_parts() -> None:

@@ -79,15 +79,29 @@ class Mixture:
             for j, other in enumerate(seen):
                 self._gram[i, j] += _product(one, other)
 
-    def shares(self) -> Shares:
-        """Return the shares, each between 0 and 1."""
+    def shares(self, *, seen: bool, check: Mixture) -> Shares:
+        """Return the shares, each between 0 and 1.
+
+        Parameters
+        ----------
+        seen
+            Whether what was measured was asked for, too, and not what was hidden alone: else only
+            the share in what was missed can be told.
+        check
+            Of other images: without a gain there, both shares are 0.
+        """
         best, least = NONE, 0.0
-        for chosen in ((0,), (1,), (0, 1)):
+        for chosen in ((0,), (1,), (0, 1)) if seen else ((1,),):
             found = self._solved(chosen)
-            gain = float(found @ self._gram @ found / 2 - found @ self._right)
-            if gain < least:
-                best, least = (float(found[0]), float(found[1])), gain
-        return best if max(best) >= _LEAST else NONE
+            change = self._change(found)
+            if change < least:
+                best, least = (float(found[0]), float(found[1])), change
+        gains = check._change(torch.tensor(best, dtype=torch.float64)) < 0
+        return best if max(best) >= _LEAST and gains else NONE
+
+    def _change(self, shares: Tensor) -> float:
+        """Return by how much half the squared error grows with shares."""
+        return float(shares @ self._gram @ shares / 2 - shares @ self._right)
 
     def _solved(self, chosen: tuple[int, ...]) -> Tensor:
         """Return the best shares if but some may be other than 0."""

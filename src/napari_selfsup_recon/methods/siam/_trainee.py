@@ -119,23 +119,33 @@ class SIAMTrainee(NoisyTrainee):
     @torch.no_grad()
     def mixture(self, model: Reconstructor) -> Generator[None, None, Shares]:
         """Return the shares of the second twin in the result, by what is held out."""
-        found, options = Mixture(self.problem.units), self.options
-        share = options.split or _SPLIT
-        for item in self.problem.choose:
-            part = self.problem.part([item])
-            for look in range(self.looks):
-                generator = torch_generator(options.seed, "mixture", item, look)
-                hidden = draw_split(part.physics, part.y, share, generator)
-                copies = self._copies(part, generator)
-                y = part.y if copies is None else copies.given
-                shown = Part(y * (1 - hidden), hide(part.physics, hidden))
-                parts = differences(model, shown, self.projections)
-                found.add(parts, part, hidden)
-                if copies is not None:
-                    seen = shown.physics.observed(part.y)
-                    found.add(parts, replace(part, y=copies.asked), seen)
-                yield
-        return found.shares()
+        found, check = Mixture(self.problem.units), Mixture(self.problem.units)
+        seen = False
+        for mixture, items in ((found, self.problem.choose), (check, self.problem.report)):
+            for item in items:
+                for look in range(self.looks):
+                    draw = ("mixture", "found" if mixture is found else "check", item, look)
+                    seen = self._ask(
+                        mixture, model, item, torch_generator(self.options.seed, *draw)
+                    )
+                    yield
+        return found.shares(seen=seen, check=check)
+
+    def _ask(
+        self, mixture: Mixture, model: Reconstructor, item: int, generator: torch.Generator
+    ) -> bool:
+        """Ask the twins for an image; returns whether also for what they were shown."""
+        part = self.problem.part([item])
+        hidden = draw_split(part.physics, part.y, self.options.split or _SPLIT, generator)
+        copies = self._copies(part, generator)
+        y = part.y if copies is None else copies.given
+        shown = Part(y * (1 - hidden), hide(part.physics, hidden))
+        parts = differences(model, shown, self.projections)
+        mixture.add(parts, part, hidden)
+        if copies is None:
+            return False
+        mixture.add(parts, replace(part, y=copies.asked), shown.physics.observed(part.y))
+        return True
 
     def _twins(
         self,
