@@ -20,6 +20,7 @@ from napari_selfsup_recon.methods._recon._problem import measure_units
 from napari_selfsup_recon.methods._recon._scaled import scaled_equations
 from napari_selfsup_recon.methods._recon._start import smooth_start
 from napari_selfsup_recon.methods._recon._variation import find_variation
+from napari_selfsup_recon.physics.compressed_sensing import CompressedSensing
 from napari_selfsup_recon.physics.inpainting import Inpainting
 from napari_selfsup_recon.physics.mri import MRI
 
@@ -113,8 +114,8 @@ def test_the_phase_is_what_predicts_best(smooth: bool, sign: int, expected: str)
     units = measure_units(physics, y, 0, Gaussian(0.01))
     phases = ("signed", "positive") if expected == "signed" else ("free", "signed", "positive")
     given = {"positive": False, "phases": phases, "seed": 0}
-    _, phase = find_variation(physics, y, units, noise=Gaussian(0.01), **given)
-    assert phase == expected
+    found = find_variation(physics, y, units, noise=Gaussian(0.01), **given)
+    assert found.phase == expected
 
 
 def test_a_known_phase_brings_images_nearer() -> None:
@@ -124,7 +125,8 @@ def test_a_known_phase_brings_images_nearer() -> None:
 
     def error(*phases: str) -> float:
         given = {"noise": Gaussian(0.03), "positive": False, "seed": 0}
-        weight, phase = find_variation(physics, y, units, phases=phases, **given)
+        found = find_variation(physics, y, units, phases=phases, **given)
+        weight, phase = found.variation, found.phase
         system = scaled_equations(physics, y, units)
         x = smooth_start(system, weight, positive=False)
         if phase != "free":
@@ -145,9 +147,9 @@ def test_copies_tell_the_weight_where_hidden_pixels_cannot() -> None:
     y = noise.sample(physics.A(torch.from_numpy(truth)), torch_generator(6))
     y = y * physics.observed(y)
     units = measure_units(physics, y, 0, noise)
-    weight, _ = find_variation(
+    weight = find_variation(
         physics, y, units, noise=noise, positive=True, phases=("free",), seed=0
-    )
+    ).variation
     system = scaled_equations(physics, y, units)
 
     def error(weight: float) -> float:
@@ -156,6 +158,22 @@ def test_copies_tell_the_weight_where_hidden_pixels_cannot() -> None:
 
     best = min(error(1e-3 * 3.0**place) for place in range(-1, 6))
     assert error(weight) < 1.1 * best
+
+
+def test_more_rounds_where_little_is_measured() -> None:
+    truth = np.abs(objects(3, smooth=True)).sum(1, keepdims=True)
+    random = np.random.default_rng(8)
+    rows = np.linalg.qr(random.standard_normal((64, 64)))[0]
+
+    def found(count: int) -> bool:
+        physics = CompressedSensing(rows[:count], block=8, shape=(ROWS, COLUMNS))
+        y = Gaussian(0.02).sample(physics.A(torch.from_numpy(truth)), torch_generator(1))
+        units = measure_units(physics, y, 0, Gaussian(0.02))
+        given = {"positive": True, "phases": ("free",), "seed": 0}
+        return find_variation(physics, y, units, noise=Gaussian(0.02), **given).thorough
+
+    assert found(8)
+    assert not found(48)
 
 
 def test_training_with_a_phase_answers_complex_images_and_is_saved() -> None:

@@ -86,7 +86,7 @@ def test_the_start_is_the_minimum_of_its_objective() -> None:
         misfit = (system.forward(x) - system.values).square().sum() / 2
         return float(misfit + weight * differences(x).square().sum((0, 2)).sqrt().sum())
 
-    best = smooth_start(system, weight, positive=True, rounds=300)
+    best = smooth_start(system, weight, positive=True, effort=(300, 8))
     lowest = objective(best)
     assert objective(smooth_start(system, weight, positive=True)) < 1.05 * lowest
     generator = torch.Generator().manual_seed(1)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from napari_selfsup_recon.methods._recon._phase import Phased, amplitude, phase_of, phased
 from napari_selfsup_recon.methods._recon._scaled import Scaled, scaled_equations
-from napari_selfsup_recon.methods._recon._start import smooth_start
+from napari_selfsup_recon.methods._recon._start import QUICK, THOROUGH, smooth_start
 from napari_selfsup_recon.methods._recon._units import LEAST_TRUST, Units
 from napari_selfsup_recon.networks.clamp import open_clamp
 from napari_selfsup_recon.networks.unet import UNet, initialise
@@ -105,7 +105,8 @@ class Reconstructor(nn.Module):
     def _start(self, system: Scaled, y: Tensor, physics: Physics) -> Tensor:
         if self.units.variation:
             with torch.autocast(y.device.type, enabled=False):
-                return smooth_start(system, self.units.variation, positive=self.positive)
+                units, effort = self.units, THOROUGH if self.units.thorough else QUICK
+                return smooth_start(system, units.variation, positive=self.positive, effort=effort)
         inverse: Tensor = physics.A_dagger(y) / self.units.image
         if isinstance(system, Phased):
             inverse = amplitude(inverse, system.turn)

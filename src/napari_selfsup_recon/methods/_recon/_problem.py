@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Literal
 
 import torch
@@ -109,7 +108,7 @@ class Problem:
         if smooth:
             # What is held out has no say in it.
             part = self.part(self.train)
-            weight, phase = find_variation(
+            self.units = find_variation(
                 part.physics,
                 part.y,
                 self.units,
@@ -118,7 +117,6 @@ class Problem:
                 phases=phases,
                 seed=seed,
             )
-            self.units = replace(self.units, variation=weight, phase=phase)
         if clean is not None:
             self.clean = clean / self.units.image
 

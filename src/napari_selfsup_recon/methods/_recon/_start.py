@@ -8,9 +8,8 @@ from torch import Tensor
 from napari_selfsup_recon.methods._recon._scaled import Scaled
 from napari_selfsup_recon.physics._normal_equations import conjugate_gradients
 
-#: Rounds of the iteration, and conjugate gradients in each; twice as many of both gained no
-#: more than 0.2 dB.
-ROUNDS, STEPS = 20, 4
+#: Rounds of the iteration, and conjugate gradients in each: usually, and where little is measured.
+QUICK, THOROUGH = (20, 4), (24, 8)
 # Differences below this part of the brightness of the image are shrunk to nothing in one round.
 _SHRUNK = 0.05
 # Of the penalty of the differences: that of the limits.
@@ -21,7 +20,9 @@ _TINY = 1e-12
 
 
 @torch.no_grad()
-def smooth_start(system: Scaled, weight: float, *, positive: bool, rounds: int = ROUNDS) -> Tensor:
+def smooth_start(
+    system: Scaled, weight: float, *, positive: bool, effort: tuple[int, int] = QUICK
+) -> Tensor:
     r"""Return images that explain measurements with little variation.
 
     .. math:: \min_x \; \tfrac{1}{2} \|A x - b\|^2 + \lambda \sum_j |D x|_j \quad (x \ge 0)
@@ -38,13 +39,14 @@ def smooth_start(system: Scaled, weight: float, *, positive: bool, rounds: int =
         :math:`\lambda`, > 0.
     positive
         Whether images are never negative.
-    rounds
-        Of the iteration.
+    effort
+        Rounds of the iteration, and conjugate gradients in each.
 
     References
     ----------
     Goldstein and Osher, SIAM J. Imaging Sci. 2 (2009).
     """
+    rounds, steps = effort
     seen = system.backward(system.values)
     x = torch.zeros_like(seen)
     split = differences(x)
@@ -63,7 +65,7 @@ def smooth_start(system: Scaled, weight: float, *, positive: bool, rounds: int =
 
         right = seen + penalty * transposed_differences(split - dual)
         residual = right + of_limits * (limited - pull) - normal(x)
-        x = x + conjugate_gradients(normal, residual, shift=0.0, tolerance=0.0, iterations=STEPS)
+        x = x + conjugate_gradients(normal, residual, shift=0.0, tolerance=0.0, iterations=steps)
         point = differences(x) + dual
         length = point.square().sum((0, 2), keepdim=True).sqrt().clamp_min(_TINY)
         split = point * (1 - _SHRUNK / length).clamp_min(0)

@@ -30,6 +30,8 @@ class Units:
     variation
         Weight of the total variation of the image from which the network starts; 0: it starts from
         the classical inverse.
+    thorough
+        Whether that image takes more rounds, as it does where little is measured.
     phase
         Whether the phase of complex images is taken from the middle of k-space.
     """
@@ -39,4 +41,5 @@ class Units:
     norm: float
     trust: float = LEAST_TRUST
     variation: float = 0.0
+    thorough: bool = False
     phase: Phase = "free"

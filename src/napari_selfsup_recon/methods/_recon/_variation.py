@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from math import log
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,7 +18,7 @@ from napari_selfsup_recon.methods._recon._part import Part
 from napari_selfsup_recon.methods._recon._partial import draw_split, has_views, hide
 from napari_selfsup_recon.methods._recon._phase import phased, smooth_phase
 from napari_selfsup_recon.methods._recon._scaled import scaled_equations
-from napari_selfsup_recon.methods._recon._start import smooth_start
+from napari_selfsup_recon.methods._recon._start import QUICK, THOROUGH, smooth_start
 from napari_selfsup_recon.methods._recon._units import Phase, Units
 from napari_selfsup_recon.physics.base import Physics
 from napari_selfsup_recon.physics.mri import MRI
@@ -26,6 +27,8 @@ from napari_selfsup_recon.physics.noise import Gaussian, Noise, PoissonGaussian
 _FIRST, _FACTOR = 1e-3, 3.0
 _SMALLEST, _LARGEST = 1e-6, 1.0
 _SHARE = 0.1
+# More rounds are worth their time if they lower the error to this part.
+_WORTH = 0.97
 _ITEMS = 4
 _CENTRE = 0.2
 _TINY = 1e-30
@@ -41,8 +44,8 @@ def find_variation(
     positive: bool,
     phases: Sequence[Phase],
     seed: int,
-) -> tuple[float, Phase]:
-    """Return the weight of total variation whose images tell most, and the phase.
+) -> Units:
+    """Return ``units`` with the total variation whose images tell most: weight, effort and phase.
 
     What counts is the error of values that are left out and, where the noise is known, of copies of
     all values that have other noise than those which the image is made of. Found by some items, on
@@ -72,8 +75,9 @@ def find_variation(
         generator = torch_generator(seed, "copies", device=y.device)
         tests.append(_copied(own, y[few], noise, generator))
 
-    def missed(phase: Phase, weight: float) -> float:
-        return sum(test.error(phase, weight, units, positive=positive) for test in tests)
+    def missed(phase: Phase, weight: float, effort: tuple[int, int] = QUICK) -> float:
+        given: dict[str, Any] = {"positive": positive, "effort": effort}
+        return sum(test.error(phase, weight, units, **given) for test in tests)
 
     place, least = 0.0, float("inf")
     chosen: Phase = "free"
@@ -81,7 +85,9 @@ def find_variation(
         where, score = _lowest(partial(missed, phase), round(place))
         if score < least:
             place, least, chosen = where, score, phase
-    return float(_FIRST * _FACTOR**place), chosen
+    weight = float(_FIRST * _FACTOR**place)
+    more = missed(chosen, weight, THOROUGH) < _WORTH * missed(chosen, weight)
+    return replace(units, variation=weight, phase=chosen, thorough=more)
 
 
 @dataclass(frozen=True)
@@ -92,15 +98,25 @@ class _Test:
     asked: Part
     weight: Tensor | None
 
-    def error(self, phase: Phase, weight: float, units: Units, *, positive: bool) -> float:
+    def error(
+        self,
+        phase: Phase,
+        weight: float,
+        units: Units,
+        *,
+        positive: bool,
+        effort: tuple[int, int],
+    ) -> float:
         """Return the mean squared error of what images of a weight predict, in their units."""
         y, physics = self.shown.y, self.shown.physics
         system = scaled_equations(physics, y, units)
         if phase == "free":
-            x = smooth_start(system, weight, positive=positive)
+            x = smooth_start(system, weight, positive=positive, effort=effort)
         else:
             turn = smooth_phase(physics, y)
-            x = smooth_start(phased(system, turn), weight, positive=phase == "positive") * turn
+            amplitudes = phased(system, turn)
+            positive = phase == "positive"
+            x = smooth_start(amplitudes, weight, positive=positive, effort=effort) * turn
         expected = self.asked.physics.A(x * units.image)
         return float(consistency(expected, self.asked.y, weight=self.weight)) / units.measured**2
 

@@ -25,8 +25,8 @@ from napari_selfsup_recon.physics.seen import linear_part
 from napari_selfsup_recon.training.device import autocast
 
 _KEPT = 9
-# Of the start of the null twin: half as many as of the range twin's, since each costs more.
-_ROUNDS = 8
+# Of the start of the null twin: fewer than of the range twin's, since each costs more.
+_QUICK, _THOROUGH = (8, 4), (8, 8)
 
 
 class Projections:
@@ -123,9 +123,8 @@ def twin(
         system, start = phased(system, turn), amplitude(v, turn)
     if model.units.variation and projection.quick:
         with torch.autocast(v.device.type, enabled=False):
-            start = smooth_start(
-                system, model.units.variation, positive=model.positive, rounds=_ROUNDS
-            )
+            units, effort = model.units, _THOROUGH if model.units.thorough else _QUICK
+            start = smooth_start(system, units.variation, positive=model.positive, effort=effort)
 
     def consistency(x: Tensor, strength: Tensor) -> Tensor:
         with torch.autocast(x.device.type, enabled=False):
