@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-import secrets
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
 from napari_selfsup_recon.core.errors import ReconError
 from napari_selfsup_recon.core.options import Options
+from napari_selfsup_recon.io._files import replacing
 from napari_selfsup_recon.methods.registry import METHODS
 from napari_selfsup_recon.physics.psf.microscope import Microscope
 from napari_selfsup_recon.runs import stash
@@ -50,15 +48,12 @@ def remember(intent: Intent) -> None:
         "microscope": intent.psf.microscope and _values(intent.psf.microscope),
     }
     place = _place()
-    part = place.with_name(f"{place.name}.{secrets.token_hex(4)}")
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(json.dumps(said), encoding="utf-8")
-        os.replace(part, place)
+        with replacing(place, overwrite=True) as part:
+            part.write_text(json.dumps(said), encoding="utf-8")
     except OSError as error:
         logger.debug("The settings were not kept: %s", error)
-        with suppress(OSError):
-            part.unlink()
 
 
 def recalled() -> LastSettings | None:

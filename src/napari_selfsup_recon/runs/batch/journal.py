@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from napari_selfsup_recon.core.errors import FileError
+from napari_selfsup_recon.io._files import replacing
 from napari_selfsup_recon.runs.batch.events import RowReport, RowState
 from napari_selfsup_recon.runs.batch.rows import Row, companions_of
 
@@ -109,13 +108,8 @@ class Journal:
             )
         )
         text = json.dumps({"kind": _KIND, "version": 1, "rows": self._known[folder]}, indent=1)
-        part_file = folder / f".{NAME}.{secrets.token_hex(4)}.part"
-        try:
+        with replacing(folder / NAME, overwrite=True) as part_file:
             part_file.write_text(text, encoding="utf-8")
-            os.replace(part_file, folder / NAME)
-        finally:
-            with suppress(OSError):
-                part_file.unlink(missing_ok=True)
 
 
 def made_by_batches(folder: Path) -> frozenset[str]:
