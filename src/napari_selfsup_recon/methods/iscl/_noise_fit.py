@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -11,6 +11,15 @@ import numpy as np
 from napari_selfsup_recon.core.random import numpy_generator
 from napari_selfsup_recon.methods.iscl._noise_model import NoiseModel
 from napari_selfsup_recon.methods.iscl._spectra import BANDS, Array, bands, in_bands, power, smooth
+from napari_selfsup_recon.methods.iscl._streaks import (
+    Streaks,
+    across,
+    along,
+    choose_strikes,
+    find_streaks,
+    off_ridge,
+    strikes_of,
+)
 
 _SCALES = (0, 1, 2, 4, 8, 16)
 _LEVELS = 8
@@ -56,6 +65,10 @@ def fit_noise(
     of_clean = yield from _power(clean)
     excess = np.maximum(smooth(of_noisy - of_clean), 0.02 * smooth(of_noisy))
     excess[0, 0] = (excess[0, 1] + excess[1, 0]) / 2
+    streaks = find_streaks(clean, noisy)
+    yield
+    if streaks is not None:
+        excess = off_ridge(excess, streaks)
     level = in_bands(excess, weights)
     rings = np.exp(np.tensordot(np.log(level), weights, 1))
     form = np.clip(smooth(excess / rings, 1.0), 0.1, 10)
@@ -65,18 +78,34 @@ def fit_noise(
     some = clean[_spread(len(clean))]
     random = numpy_generator("noise fit", seed)
     white = np.fft.fft2(random.standard_normal((2, *some.shape)))
+    strikes = None
+    if streaks is not None:
+        half = np.log(0.5 * streaks.added**2)
+        start = np.concatenate([start, [half, half - np.log(signal)]])
+        strikes = strikes_of(streaks, some.shape, seed)
     edges = _edges(noisy)
     yield
-    goal = _statistics(noisy, edges, of_noisy, weights)
+
+    def statistics(windows: Array, spectrum: Array) -> Array:
+        found = _statistics(windows, edges, spectrum, weights)
+        if streaks is None:
+            return found
+        return np.concatenate([found, _streakiness(windows, edges, streaks)])
+
+    goal = statistics(noisy, of_noisy)
     yield
 
     def model(powers: Array) -> NoiseModel:
-        floor = darkest - max(0.0, float(powers[-1]))
-        return NoiseModel(floor, powers[:BANDS], powers[BANDS:-1], form)
+        floor = darkest - max(0.0, float(powers[2 * BANDS]))
+        added, gained = powers[:BANDS], powers[BANDS : 2 * BANDS]
+        if streaks is None:
+            return NoiseModel(floor, added, gained, form)
+        a, g = np.exp(powers[2 * BANDS + 1 :] / 2)
+        return NoiseModel(floor, added, gained, form, replace(streaks, added=a, gained=g))
 
     def miss(powers: Array) -> Array:
-        made = model(powers).apply(some, white)
-        return _statistics(made, edges, power(made), weights) - goal
+        made = model(powers).apply(some, white, strikes)
+        return statistics(made, power(made)) - goal
 
     found = _Fit(start, miss(start), start)
     damping = 1.0
@@ -98,7 +127,15 @@ def fit_noise(
                 found, damping = other, damping / 3
                 break
             damping *= 4
-    return model(found.powers), float(np.sqrt(np.mean(found.missed**2)))
+    fitted = model(found.powers)
+    if fitted.streaks is not None:
+
+        def struck(streaks: Streaks) -> Array:
+            return fitted.apply(some, white, strikes_of(streaks, some.shape, seed))
+
+        chosen = yield from choose_strikes(fitted.streaks, struck, noisy)
+        fitted = replace(fitted, streaks=chosen)
+    return fitted, float(np.sqrt(np.mean(found.missed**2)))
 
 
 def _power(windows: Array) -> Generator[None, None, Array]:
@@ -155,3 +192,15 @@ def _statistics(windows: Array, edges: Array, spectrum: Array, weights: Array) -
             2 * np.log(in_bands(spectrum, weights) + 1e-9),
         ]
     )
+
+
+def _streakiness(windows: Array, edges: Array, streaks: Streaks) -> Array:
+    """Return logarithms of the energy along the streaks, where the image is dark to bright."""
+    width = max(2, round(streaks.tail / 2))
+    fine = along(across(windows, streaks.axis), width)
+    level = along(across(windows, streaks.axis, centre=True), width)
+    place = np.digitize(level, edges).ravel()
+    count = np.bincount(place, minlength=_LEVELS)
+    energies = np.bincount(place, (fine**2).ravel(), minlength=_LEVELS)
+    found: Array = np.log(energies / np.maximum(count, 1) + 1e-9)
+    return found

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from napari_selfsup_recon.methods.iscl._spectra import Array, bands
+from napari_selfsup_recon.methods.iscl._streaks import Streaks
 
 #: Of white noise.
 Transforms = np.ndarray[Any, np.dtype[np.complex128]]
@@ -32,12 +33,15 @@ class NoiseModel:
         :func:`~napari_selfsup_recon.methods.iscl._spectra.bands`.
     form
         ``(n, n)``: by how much the power at a frequency differs from that of its band.
+    streaks
+        Rare strikes along scan lines, part of both :math:`n_a` and :math:`n_g`; usually none.
     """
 
     floor: float
     additive: Array
     gain: Array
     form: Array
+    streaks: Streaks | None = None
 
     def amplitudes(self) -> tuple[Array, Array]:
         """Return the square roots of both spectra, ``(n, n)``."""
@@ -48,12 +52,25 @@ class NoiseModel:
         )
         return added, gained
 
-    def apply(self, clean: Array, white: Transforms) -> Array:
-        """Return noisy windows; ``white`` are the transforms of two white noises of their shape."""
+    def apply(self, clean: Array, white: Transforms, strikes: Array | None = None) -> Array:
+        """Return noisy windows.
+
+        Parameters
+        ----------
+        clean
+            ``(number, n, n)``.
+        white
+            The transforms of two white noises of their shape.
+        strikes
+            A field of :attr:`streaks` of their shape, where there are streaks.
+        """
         added, gained = (
             np.fft.ifft2(one * amplitude).real
             for one, amplitude in zip(white, self.amplitudes(), strict=True)
         )
+        if self.streaks is not None and strikes is not None:
+            added = added + self.streaks.added * strikes
+            gained = gained + self.streaks.gained * strikes
         factor = np.exp(np.clip(gained, -_MOST_GAIN, _MOST_GAIN))
         noisy: Array = self.floor + (clean - self.floor + added) * factor
         return noisy
@@ -61,11 +78,18 @@ class NoiseModel:
     def deviation(self, level: Tensor) -> Tensor:
         """Return about how strong the noise is where the clean image is ``level``."""
         added, gained = (float(np.mean(a**2)) for a in self.amplitudes())
-        return torch.sqrt(added + gained * (level - self.floor).square() + 1e-6)
+        above = level - self.floor
+        variance = added + gained * above.square()
+        if self.streaks is not None:
+            # The same strikes are added and multiply.
+            variance = variance + (self.streaks.added + self.streaks.gained * above).square()
+        return torch.sqrt(variance + 1e-6)
 
     @property
     def isotropic(self) -> bool:
         """Whether the noise looks the same with y and x exchanged."""
+        if self.streaks is not None:
+            return False
         total = sum(a**2 for a in self.amplitudes())
         other = np.transpose(total)
         return bool(np.abs(total - other).sum() < 0.25 * (total + other).sum() / 2)
@@ -84,7 +108,7 @@ class Spoiler(nn.Module):
 
     def __init__(self, model: NoiseModel) -> None:
         super().__init__()
-        self.floor = model.floor
+        self.floor, self.streaks = model.floor, model.streaks
         self.additive = nn.Parameter(torch.tensor(model.additive, dtype=torch.float32))
         self.gain = nn.Parameter(torch.tensor(model.gain, dtype=torch.float32))
         self._bands: Tensor
@@ -98,6 +122,10 @@ class Spoiler(nn.Module):
     def forward(self, y: Tensor, generator: torch.Generator) -> Tensor:
         """Return noisy images of clean ones ``(batch, slices, n, n)``; each slice has its own."""
         added, gained = (self._noise(log, y, generator) for log in (self.additive, self.gain))
+        if self.streaks is not None:
+            strikes = self._strikes(self.streaks, y, generator)
+            added = added + self.streaks.added * strikes
+            gained = gained + self.streaks.gained * strikes
         factor = gained.clamp(-_MOST_GAIN, _MOST_GAIN).exp()
         return self.floor + (y - self.floor + added) * factor
 
@@ -108,4 +136,11 @@ class Spoiler(nn.Module):
         white = torch.randn(*y.shape[:2], side, side, generator=generator).to(y)
         half = amplitude[:, : side // 2 + 1]
         field: Tensor = torch.fft.irfft2(torch.fft.rfft2(white) * half, s=(side, side))
+        return field[..., : y.shape[-2], : y.shape[-1]]
+
+    def _strikes(self, streaks: Streaks, y: Tensor, generator: torch.Generator) -> Tensor:
+        """Return a field of the streaks, cut from one that is longer along them."""
+        shape = list(y.shape)
+        shape[streaks.axis] = len(self._form)
+        field: Tensor = streaks.draw(tuple(shape), generator).to(y)
         return field[..., : y.shape[-2], : y.shape[-1]]
