@@ -38,10 +38,24 @@ from napari_selfsup_recon import (
 )
 from napari_selfsup_recon.core.events import Event, Notice, Step
 from napari_selfsup_recon.methods._recon._method import ReconstructionMethod
+from napari_selfsup_recon.methods._recon._network import Reconstructor
+from napari_selfsup_recon.methods._recon._part import Part
 from napari_selfsup_recon.methods._recon._problem import Problem
 from napari_selfsup_recon.methods._recon._trainee import ReconstructionTrainee
+from napari_selfsup_recon.methods.siam._views import drawn, is_mask
 from napari_selfsup_recon.methods.supervised.method import SupervisedTrainee
 from napari_selfsup_recon.metrics import psnr, ssim
+
+
+class OracleTrainee(SupervisedTrainee):
+    """Learns from masks in all orientations, as SIAM does."""
+
+    def loss(
+        self, model: Reconstructor, part: Part, generator: torch.Generator, *, scoring: bool
+    ) -> torch.Tensor:
+        if not scoring and is_mask(part.physics):
+            part = drawn(part, generator)
+        return super().loss(model, part, generator, scoring=scoring)
 
 
 class Oracle(SIAM):
@@ -54,7 +68,7 @@ class Oracle(SIAM):
         yield from ()
 
     def _trainee(self, problem: Problem) -> ReconstructionTrainee:
-        return SupervisedTrainee(problem, self.options, build=self._build)
+        return OracleTrainee(problem, self.options, build=self._build)
 
 
 CLASSICAL = ("inverse", "least-squares", "tv")

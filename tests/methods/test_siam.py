@@ -36,6 +36,9 @@ QUICK: dict[str, Any] = {
     "batch": 2,
     "learning_rate": 2e-3,
     "device": "cpu",
+    # See test_siam_views.py.
+    "orientations": False,
+    "begin": 0.0,
 }
 SIDE = 16
 
@@ -157,11 +160,14 @@ def test_every_instrument(name: str, blocks: str) -> None:
     if observed is not None:
         y = y * (observed.numpy() if physics.channels else observed.numpy()[:, 0])
     y = y.astype(np.float32)
-    method = make(physics, noise, steps=2, blocks=blocks).fit(y, progress=False)
+    method = make(physics, noise, steps=2, blocks=blocks, orientations=True)
+    method.fit(y, progress=False)
     assert np.isfinite(method.reconstruct(y)).all()
     first, second = method.twins(y)
     assert first.shape == second.shape == images.shape
-    alone = make(physics, noise, steps=2, blocks=blocks, average=False).fit(y, progress=False)
+    alone = make(physics, noise, steps=2, blocks=blocks, orientations=True, average=False)
+    alone.fit(y, progress=False)
+    alone.options = alone.options.model_copy(update={"orientations": False})
     np.testing.assert_allclose(first, alone.reconstruct(y), atol=1e-5)
     assert method.disagreement(y).min() >= 0
 

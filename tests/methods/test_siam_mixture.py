@@ -102,7 +102,9 @@ def test_the_result_is_the_mean_and_is_saved_with_its_shares(tmp_path: Any) -> N
     physics, level = Inpainting(masks), Gaussian(0.05)
     y = level.sample(physics.A(torch.from_numpy(images[:, None])), torch_generator(6))
     y = (y * physics.observed(y))[:, 0].numpy()
-    quick = SIAMOptions(steps=2, width=4, iterations=1, batch=4, device="cpu")
+    quick = SIAMOptions(
+        steps=2, width=4, iterations=1, batch=4, device="cpu", orientations=False, begin=0.0
+    )
     method = SIAM(physics, quick, noise=level).fit(y, progress=False)
     found = method.state()[0]["shares"]
     assert all(0 <= share <= 1 for share in found)

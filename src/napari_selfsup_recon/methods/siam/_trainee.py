@@ -20,6 +20,7 @@ from napari_selfsup_recon.methods.ei._noisy import NoisyTrainee
 from napari_selfsup_recon.methods.siam._balance import Balance
 from napari_selfsup_recon.methods.siam._mixture import Mixture, Shares, differences
 from napari_selfsup_recon.methods.siam._network import Projections, twin
+from napari_selfsup_recon.methods.siam._views import drawn, is_mask
 from napari_selfsup_recon.methods.siam.options import SIAMOptions
 from napari_selfsup_recon.physics.base import Physics
 from napari_selfsup_recon.physics.noise import Noise
@@ -82,12 +83,14 @@ class SIAMTrainee(NoisyTrainee):
         """Make a fresh network and, if it is to have one, its teacher."""
         super().begin(attempt)
         self._balance = Balance(self.options.most)
+        self._index = 0
         self._teacher = (
             AveragedModel(self.model, _TEACHER) if self.options.gradient == "teacher" else None
         )
 
     def step(self, index: int) -> Work:
         """Move the weights, and the teacher after them."""
+        self._index = index
         total = yield from super().step(index)
         if self._teacher is not None:
             self._teacher.update(self.model, index)
@@ -100,6 +103,8 @@ class SIAMTrainee(NoisyTrainee):
         options = self.options
         if not scoring and options.frames:
             part = replace(part, physics=self.frames.draw(part.physics, generator))
+        if not scoring and options.orientations and is_mask(part.physics):
+            part = drawn(part, generator)
         hidden = None
         if options.split:
             hidden = draw_split(part.physics, part.y, options.split, generator)
@@ -107,7 +112,7 @@ class SIAMTrainee(NoisyTrainee):
         if scoring:
             return agreement
         total = agreement
-        if self._siamese(options):
+        if self._siamese(options) and self._index >= options.begin * options.steps:
             twins = self._twins(model, z, shown, part.physics, generator)
             total = total + self._balance.weight(model, agreement, twins) * twins
         if not self.alpha:

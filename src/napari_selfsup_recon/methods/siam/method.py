@@ -25,6 +25,7 @@ from napari_selfsup_recon.methods.ei.method import choose_alpha, choose_transfor
 from napari_selfsup_recon.methods.siam._mixture import NONE, Shares, differences, mixed
 from napari_selfsup_recon.methods.siam._network import Projections, Published
 from napari_selfsup_recon.methods.siam._trainee import SIAMTrainee
+from napari_selfsup_recon.methods.siam._views import View, views
 from napari_selfsup_recon.methods.siam.options import SIAMOptions
 from napari_selfsup_recon.physics.base import Physics
 from napari_selfsup_recon.physics.noise import Gaussian, Noise, PoissonGaussian
@@ -81,6 +82,7 @@ class SIAM(ReconstructionMethod):
             )
         super().__init__(physics, options, noise=noise)
         self._projections = Projections(self.options)
+        self._seen: list[View] | None = None
 
     @property
     def transform(self) -> Transform | None:
@@ -131,7 +133,7 @@ class SIAM(ReconstructionMethod):
 
     @torch.no_grad()
     def _pair(self, y: Tensor) -> tuple[Tensor, Tensor]:
-        image, measured, missed = self._differences(y)
+        image, measured, missed = self._differences(y, self.physics)
         unit = self._facts["units"]["image"]
         both = (image, image + measured + missed)
         first, second = (self.physics.field_of_view(unit * x).cpu() for x in both)
@@ -139,17 +141,35 @@ class SIAM(ReconstructionMethod):
 
     @torch.no_grad()
     def _estimate(self, y: Tensor) -> Tensor:
-        shares: Shares = tuple(self._facts.get("shares", NONE))
-        if shares == NONE:
-            return super()._estimate(y)
-        positive = self._positive(self._phase()) and self.physics.channels is None
-        image = mixed(self._differences(y), shares, positive=positive)
-        return self.physics.field_of_view(image * self._facts["units"]["image"]).to(y.device)
+        seen = self._views()
+        total = torch.zeros(())
+        for view in seen:
+            total = total + view.back(self._image(view.forth(y), view.physics))
+        return total / len(seen)
 
-    def _differences(self, y: Tensor) -> tuple[Tensor, ...]:
+    def _views(self) -> list[View]:
+        """Return the orientations of which the result is the mean; they are kept."""
+        if not self.options.orientations:
+            return [View(self.physics)]
+        if self._seen is None or self._seen[0].physics is not self.physics:
+            self._seen = views(self.physics)
+        return self._seen
+
+    def _image(self, y: Tensor, physics: Physics) -> Tensor:
+        """Return the mean of the twins behind an instrument."""
+        shares: Shares = tuple(self._facts.get("shares", NONE))
+        unit = self._facts["units"]["image"]
+        if shares == NONE:
+            image: Tensor = self._current()(y.to(self.device), physics) * unit
+            return physics.field_of_view(image).to(y.device)
+        positive = self._positive(self._phase()) and physics.channels is None
+        image = mixed(self._differences(y, physics), shares, positive=positive)
+        return physics.field_of_view(image * unit).to(y.device)
+
+    def _differences(self, y: Tensor, physics: Physics) -> tuple[Tensor, ...]:
         model = self._current()
         assert isinstance(model, Reconstructor)
-        return differences(model, Part(y.to(self.device), self.physics), self._projections)
+        return differences(model, Part(y.to(self.device), physics), self._projections)
 
     def _finish(self, loop: Loop, trainee: ReconstructionTrainee) -> Iterator[Event]:
         if self.options.average and isinstance(trainee, SIAMTrainee):

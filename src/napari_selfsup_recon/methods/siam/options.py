@@ -62,6 +62,23 @@ class SIAMOptions(NoisyOptions):
         description="The result is a mean of both twins, with shares that predict held-out values "
         "best. Off: the first twin alone, as published.",
     )
+    orientations: bool = option(
+        True,
+        title="All orientations",
+        advanced=True,
+        description="The result is the mean over turned images where turning interpolates nothing: "
+        "masks in up to 8 orientations, which are also learned from, scans in 4. It takes as many "
+        "times as long to apply. Off: as it lies, as published.",
+    )
+    begin: float = option(
+        0.75,
+        ge=0,
+        le=1,
+        title="Twins from",
+        advanced=True,
+        description="The share of the steps after which the twins begin to teach each other. 0: "
+        "from the start, as published.",
+    )
     alpha: float | None = option(
         0.0,
         ge=0,
@@ -121,5 +138,7 @@ class SIAMOptions(NoisyOptions):
             "gradient": "both",
             "most": 1e6,
             "average": False,
+            "orientations": False,
+            "begin": 0.0,
         }
         return cls(**(given | more))

@@ -1,0 +1,93 @@
+"""The same measurement in other orientations, which an image may be made from as well."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import pi
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from napari_selfsup_recon.methods._recon._frames import turned
+from napari_selfsup_recon.methods._recon._part import Part
+from napari_selfsup_recon.methods._recon._partial import Partial
+from napari_selfsup_recon.methods.ssi._symmetry import Orientation, orientations
+from napari_selfsup_recon.physics._projector import Projector
+from napari_selfsup_recon.physics.base import Physics
+from napari_selfsup_recon.physics.inpainting import Inpainting
+from napari_selfsup_recon.physics.transmission import Transmission
+
+
+def _same(x: Tensor) -> Tensor:
+    return x
+
+
+@dataclass(frozen=True)
+class View:
+    """A turned object before an instrument that is turned alike.
+
+    Attributes
+    ----------
+    physics
+        The instrument.
+    forth
+        Of measurements.
+    back
+        Of images ``(batch, channel, *image_shape)``.
+    """
+
+    physics: Physics
+    forth: Callable[[Tensor], Tensor] = _same
+    back: Callable[[Tensor], Tensor] = _same
+
+
+def views(physics: Physics) -> list[View]:
+    """Return the orientations in which nothing is interpolated; the given one is the first.
+
+    Of masks flips and, of square images, transpositions; of scans of square slices turns by right
+    angles, after which the same measurement belongs to other angles; else there is but one.
+    """
+    if is_mask(physics):
+        return [View(oriented(physics, turn), turn.apply, turn.undo) for turn in _turns(physics)]
+    rows, columns = physics.image_shape[-2:]
+    if isinstance(physics, (Projector, Transmission)) and rows == columns:
+        quarters = [
+            View(turned(physics, quarter * pi / 2), back=_back(quarter)) for quarter in (1, 2, 3)
+        ]
+        return [View(physics), *quarters]
+    return [View(physics)]
+
+
+def is_mask(physics: Physics) -> bool:
+    """Return whether it measures some pixels, and some of them may be held out."""
+    return isinstance(physics.inner if isinstance(physics, Partial) else physics, Inpainting)
+
+
+def drawn(part: Part, generator: torch.Generator) -> Part:
+    """Return masked images in one of their orientations."""
+    turns = _turns(part.physics)
+    turn = turns[int(torch.randint(len(turns), (), generator=generator))]
+    clean = None if part.clean is None else turn.apply(part.clean)
+    return Part(turn.apply(part.y), oriented(part.physics, turn), clean)
+
+
+def oriented(physics: Physics, turn: Orientation) -> Physics:
+    """Return the mask of images that are turned, some entries of which may be held out."""
+    if isinstance(physics, Partial):
+        return Partial(oriented(physics.inner, turn), turn.apply(physics.keep))
+    assert isinstance(physics, Inpainting)
+    return Inpainting(turn.apply(torch.from_numpy(np.array(physics.mask))))
+
+
+def _turns(physics: Physics) -> list[Orientation]:
+    shape = physics.image_shape
+    return orientations(len(shape), square=shape[-1] == shape[-2])
+
+
+def _back(quarters: int) -> Callable[[Tensor], Tensor]:
+    def back(x: Tensor) -> Tensor:
+        return torch.rot90(x, -quarters, (-2, -1))
+
+    return back
