@@ -62,6 +62,7 @@ def deconvolve(
     keep: Sequence[str] = (),
     noise: AnyNoise | None = None,
     region: Sequence[tuple[int, int]] | None = None,
+    level: int = 0,
     axes: Sequence[str] | None = None,
     preview_every: float = 2.0,
     background: bool = False,
@@ -100,6 +101,8 @@ def deconvolve(
         dictionary of ``gain``, ``offset`` and ``read_noise``; the rest is estimated.
     region
         (start, stop) for each spatial axis; None: the whole image.
+    level
+        Which resolution of a multiscale layer; 0 is the finest.
     axes
         One name a dimension (``"tzyx"``), where the layer's labels do not say.
     preview_every
@@ -147,6 +150,7 @@ def deconvolve(
         physics=physics.model_copy(update={"keep": tuple(keep)}),
         noise=None if noise is None else model_of(NoiseChoice, noise, "noise"),
         region=None if region is None else tuple((int(a), int(b)) for a, b in region),
+        level=level,
         preview_every=preview_every,
     )
     return _run(viewer, image, config, given, axes, background)
@@ -163,6 +167,7 @@ def denoise(
     baseline_options: AnyOptions | None = None,
     noise: AnyNoise | None = None,
     region: Sequence[tuple[int, int]] | None = None,
+    level: int = 0,
     axes: Sequence[str] | None = None,
     preview_every: float = 2.0,
     background: bool = False,
@@ -205,6 +210,7 @@ def denoise(
         baseline_options=values_of(baseline_options),
         noise=None if noise is None else model_of(NoiseChoice, noise, "noise"),
         region=None if region is None else tuple((int(a), int(b)) for a, b in region),
+        level=level,
         preview_every=preview_every,
     )
     return _run(viewer, image, config, None, axes, background, given)
@@ -373,7 +379,7 @@ def _run(
     background: bool,
     given: Mapping[str, Any] | None = None,
 ) -> list[Image] | Job:
-    source = source_of(image, axes=axes)
+    source = source_of(image, axes=axes, level=config.level)
     wait_for_torch()
     # Bad input is told here, at once.
     plan = resolve(config, source.measurement, psf=psf, given=given)

@@ -38,12 +38,16 @@ class PsfKind(Enum):
 
 @dataclass(frozen=True)
 class DataChoice:
-    """The image, how its dimensions are read, the task and the part."""
+    """The image, how its dimensions are read, the task and the part.
+
+    ``level`` is the resolution of a multiscale image, 0 is the finest.
+    """
 
     layer: LayerRef | None = None
     axes: tuple[str, ...] = ()
     task: Task = "deconvolve"
     part: Part = Part.WHOLE
+    level: int = 0
 
 
 @dataclass(frozen=True)

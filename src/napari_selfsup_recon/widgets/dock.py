@@ -22,6 +22,7 @@ from napari_selfsup_recon.widgets.compare_card import CompareCard
 from napari_selfsup_recon.widgets.data_card import DataCard
 from napari_selfsup_recon.widgets.help import help_button
 from napari_selfsup_recon.widgets.job import Job
+from napari_selfsup_recon.widgets.levels import array_of
 from napari_selfsup_recon.widgets.method_card import MethodCard
 from napari_selfsup_recon.widgets.noise_section import Scene
 from napari_selfsup_recon.widgets.parts import is_alive
@@ -199,7 +200,7 @@ class ReconWidget(QWidget):
         layer = choice.layer() if choice.layer is not None else None
         if layer is not None:
             with suppress(ReconError):  # what is wrong with the layer is told beside the button
-                index = slice_shown(layer, self._viewer, choice.axes)
+                index = slice_shown(layer, self._viewer, choice.axes, choice.level)
                 self.method.clean.take(which, index)
 
     def _scene(self, request: Request | None) -> Scene | None:
@@ -208,7 +209,8 @@ class ReconWidget(QWidget):
         if request is None or layer is None:
             return None
         source = request.source
-        return Scene(source.measurement, layer.data, source.fixed, self.physics.psf)
+        array = array_of(layer, source.level)
+        return Scene(source.measurement, array, source.fixed, self.physics.psf)
 
     def _ask_meter(self) -> None:
         """Say what the chosen method can learn of the chosen scan."""

@@ -111,7 +111,7 @@ class Script:
     def _read(self, name: str, folder: str) -> str:
         values = self.arrays[name]
         if name in self.files:
-            data, remark = f"read({self.files[name]!r}).data", ""
+            data, remark = f"read({self.files[name]!r}{self._level(name)}).data", ""
         else:
             path = f"{folder}/{name}.npy" if folder else f"{name}.npy"
             data = f"np.load({path!r})"
@@ -128,6 +128,10 @@ class Script:
         }
         told = "".join(f"    {key}={value!r},\n" for key, value in facts.items() if value)
         return f"{remark}{name} = Measurement(\n    {data},\n{told})"
+
+    def _level(self, name: str) -> str:
+        level = self.config.level if name == "image" else 0
+        return f", level={level}" if level else ""
 
 
 def script_of(request: Request) -> Generator[str, None, Script]:
@@ -147,7 +151,7 @@ def script_of(request: Request) -> Generator[str, None, Script]:
     files: dict[str, str] = {}
     layer = source.layer()
     path = getattr(getattr(layer, "source", None), "path", None)
-    if path and holds(path, source.measurement):
+    if path and holds(path, source.measurement, source.level):
         files["image"] = str(path)
     verbs = {"deconvolve": "sharpened", "denoise": "denoised", "reconstruct": "reconstructed"}
     config = request.config
@@ -160,12 +164,12 @@ def script_of(request: Request) -> Generator[str, None, Script]:
     )
 
 
-def holds(path: str, measurement: Measurement) -> bool:
-    """Whether reading ``path`` gives the values of ``measurement``."""
+def holds(path: str, measurement: Measurement, level: int = 0) -> bool:
+    """Whether reading ``path``, or a level of it, gives the values of ``measurement``."""
     from napari_selfsup_recon.io.volumes import read
 
     with suppress(ReconError, OSError, ValueError):
-        found = read(path)
+        found = read(path, level=level)
         return found.shape == measurement.shape and fingerprint(found.data) == fingerprint(
             measurement.data
         )

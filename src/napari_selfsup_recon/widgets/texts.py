@@ -12,6 +12,11 @@ TEXTS: dict[str, tuple[str, str]] = {
         "How the dimensions are read. z, y, x are restored together; times (t) and channels (c) "
         "one by one.",
     ),
+    "level": (
+        "Level",
+        "Which resolution of the image is worked on, with its size in memory. Coarse levels are "
+        "quick and show less; the result lies where the image does.",
+    ),
     "voxel": (
         "Voxel size",
         "Size of one voxel. Widths of the PSF are given in this unit, and scale bars use it.",
