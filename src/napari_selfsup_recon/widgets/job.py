@@ -101,6 +101,8 @@ class Job(ViewerJob):
         run = partial(run_and_record, run, self.history)
         self._drawing = False
         self._drawn: tuple[int, str] | None = None
+        self._removed = ""  # what the image was called when it was removed
+        self._farewell: Notice | None = None
         super().__init__(
             viewer,
             drive(make_plan, partial(run_and_keep, run), valve),
@@ -112,6 +114,9 @@ class Job(ViewerJob):
 
     def start(self) -> Job:
         """Begin; returns itself."""
+        viewer = self._viewer()
+        if viewer is not None:
+            viewer.layers.events.removed.connect(self._on_removed)
         return self._begin_work(0, self.source.name)
 
     @property
@@ -173,6 +178,21 @@ class Job(ViewerJob):
         if self.error is not None:
             raise self.error
         return self.layers
+
+    def _on_removed(self, event: Any) -> None:
+        """Say what becomes of the run when its image is removed: it has the values, and goes on."""
+        if event.value is self.source.layer() and not self._removed:
+            self._removed = str(event.value.name)
+            self._say_removed(
+                "was removed. The run goes on with the values that it holds; its result will lie "
+                "where the image was."
+            )
+            self.changed.emit(self._state)
+
+    def _say_removed(self, what: str) -> None:
+        self.facts.notices = [n for n in self.facts.notices if n is not self._farewell]
+        self._farewell = Notice(f"{self._removed!r} {what}", "warning")
+        self.facts.notices.append(self._farewell)
 
     # -- from the worker, on the main thread ---------------------------------------------------
 
@@ -319,6 +339,16 @@ class Job(ViewerJob):
 
     def _clear_up(self) -> None:
         self._guarded(lambda _: self._live.remove(), Event())
+        viewer = self._viewer()
+        if viewer is not None:
+            viewer.layers.events.removed.disconnect(self._on_removed)
+        if self._removed:
+            self._say_removed(
+                "was removed while the run went on. Its result lies where the image was. To run "
+                "anything else on the image, open it again."
+                if self._made
+                else "was removed while the run went on, and no result was kept."
+            )
         # The session keeps the last job; what a person removes must not live on in it.
         self.plan = None
         self.source = self._place = self.source.without_data()
