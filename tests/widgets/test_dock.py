@@ -423,7 +423,7 @@ def test_the_choice_of_layers_stays_when_the_list_changes(viewer, cells, open_do
 
 def test_intents_make_the_round_trip(viewer, cells, open_dock):
     dock = open_dock(viewer, steps=12)
-    dock.run_card.device.setCurrentText("cpu")
+    dock.run_card.device.setValue("cpu")
     value = dock.value()
     other = open_dock(viewer)
     other.setValue(value)

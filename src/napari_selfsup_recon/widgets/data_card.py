@@ -29,7 +29,6 @@ from napari_selfsup_recon.widgets.parts import (
     form_label,
     form_layout,
     line,
-    may_shrink,
     row,
 )
 from napari_selfsup_recon.widgets.recon_source import looks_like_scan
@@ -57,7 +56,6 @@ class DataCard(Card):
         guard_wheel(self.axes)
         describe(self.axes, *TEXTS["axes"])
         self.level = QComboBox()
-        may_shrink(self.level)
         guard_wheel(self.level)
         describe(self.level, *TEXTS["level"])
         self.voxel = VoxelEditor()

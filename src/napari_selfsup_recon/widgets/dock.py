@@ -69,7 +69,7 @@ class ReconWidget(QWidget):
         self.method = MethodCard(viewer)
         self.resume = ResumeCard(viewer)
         self.run_card = RunCard()
-        self.run_card.device.setCurrentText(preferences.device())
+        self.run_card.device.setValue(preferences.device())
         self.compare = CompareCard(viewer, lambda: self.data.image.layer)
         self.script = ScriptButton(lambda: make_request(self.value(), viewer))
         self.script.told.connect(self.compare.say)
@@ -94,6 +94,7 @@ class ReconWidget(QWidget):
         self.method.verdictWanted.connect(self._ask_meter)
         self.method.clean.shownWanted.connect(self._take_slice)
         self.run_card.deviceChanged.connect(self._on_edit)
+        self.run_card.device.found.connect(self._timer.start)
         self.run_card.curvesWanted.connect(self._save_curves)
         self.run_card.previewed.connect(lambda: self.start(attempt=True))
         self.run_card.ran.connect(self.start)
@@ -117,7 +118,7 @@ class ReconWidget(QWidget):
             psf=self.physics.value(),
             method=self.method.value(),
             noise=self.physics.noise.value(),
-            device=self.run_card.device.currentText().strip() or "auto",
+            device=self.run_card.device.value(),
             instrument=self.physics.instrument.value(),
         )
 
@@ -129,7 +130,7 @@ class ReconWidget(QWidget):
         self.physics.noise.setValue(intent.noise)
         self.method.set_task(intent.data.task, intent.instrument.kind)
         self.method.setValue(intent.method)
-        self.run_card.device.setCurrentText(intent.device)
+        self.run_card.device.setValue(intent.device)
 
     def _recall(self) -> None:
         """Begin with the settings of the last run, where they serve the image that is there."""
@@ -252,8 +253,9 @@ class ReconWidget(QWidget):
         needed = max(memory_needed(option, measurement, None) for option in options)
         if torch_is_loading():
             return
+        self.run_card.device.refresh()
         try:
-            free = device_memory(self.run_card.device.currentText() or "auto")
+            free = device_memory(self.run_card.device.value())
         except InputError as error:
             self._blocked = str(error)
             free = 0
@@ -321,6 +323,7 @@ class ReconWidget(QWidget):
         """Get ready to compute as soon as somebody reaches for the controls."""
         if self.data.image.layer is not None:
             warm_up()
+            self.run_card.device.watch()
         super().enterEvent(event)
 
     def _attach(self) -> None:

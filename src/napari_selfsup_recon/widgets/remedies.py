@@ -45,7 +45,7 @@ def remedies(dock: ReconWidget, job: Job | BatchJob | None) -> list[Action]:
         return []
     actions: list[Action] = []
     if isinstance(job.error, OutOfMemoryError):
-        if dock.run_card.device.currentText() != "cpu":
+        if dock.run_card.device.value() != "cpu":
             actions.append(("Use the CPU", "Slower, with more memory.", lambda: use_cpu(dock)))
         actions.append(
             ("Smaller part", "Works on a box around the centre of the view.", lambda: use_box(dock))
@@ -82,7 +82,7 @@ def use_luminance(dock: ReconWidget) -> None:
 
 def use_cpu(dock: ReconWidget) -> None:
     """Run again on the CPU."""
-    dock.run_card.device.setCurrentText("cpu")
+    dock.run_card.device.setValue("cpu")
     dock.start()
 
 

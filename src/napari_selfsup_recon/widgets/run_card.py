@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QLabel, QProgressBar, QToolButton, QWidget
+from qtpy.QtWidgets import QLabel, QProgressBar, QToolButton, QWidget
 
 from napari_selfsup_recon.core.memory import readable_bytes
-from napari_selfsup_recon.widgets._editors import guard_wheel
 from napari_selfsup_recon.widgets._humanize import duration
 from napari_selfsup_recon.widgets.curves import Curves
+from napari_selfsup_recon.widgets.device_box import DeviceBox
 from napari_selfsup_recon.widgets.facts import Facts
 from napari_selfsup_recon.widgets.message import MessageCard
 from napari_selfsup_recon.widgets.parts import (
@@ -53,11 +53,7 @@ class RunCard(Card):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("4  Run", parent)
         self.message = MessageCard()
-        self.device = QComboBox()
-        self.device.setEditable(True)
-        self.device.addItems(["auto", "cpu", "cuda", "mps"])
-        guard_wheel(self.device)
-        describe(self.device, *TEXTS["device"])
+        self.device = DeviceBox()
         self._needs = line()
         self.preview = button("&Preview", *TEXTS["preview"])
         self.run = button("&Run", *TEXTS["run"])
@@ -113,7 +109,7 @@ class RunCard(Card):
             (self.save_curves, self.curvesWanted),
         ):
             push.clicked.connect(lambda *_, signal=signal: signal.emit())
-        self.device.currentTextChanged.connect(lambda _: self.deviceChanged.emit())
+        self.device.valueChanged.connect(self.deviceChanged.emit)
 
     def show_look(self, look: Look) -> None:
         """Enable, show and name things as ``look`` says."""

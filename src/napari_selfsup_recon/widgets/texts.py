@@ -191,7 +191,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "rival": ("Baseline", "The classical method that runs first."),
     "device": (
         "Device",
-        "Where to compute. auto takes the GPU with the most free memory, else the CPU.",
+        "Where to compute, and how much memory is free there. auto takes the GPU with most of it, "
+        "else the CPU. GPUs are looked for when the list is opened.",
     ),
     "preview": (
         "Preview",
