@@ -19,6 +19,7 @@ from napari_selfsup_recon.core.measurement import Measurement
 from napari_selfsup_recon.io import _files, _pyramid, volumes
 from napari_selfsup_recon.io._zarr_write import ZarrImage
 from napari_selfsup_recon.runs import Control, Result, RunConfig, resolve
+from napari_selfsup_recon.runs._job import _companions
 from napari_selfsup_recon.runs.execute import execute
 from napari_selfsup_recon.runs.plan import RunPlan
 
@@ -172,6 +173,25 @@ def test_where_it_is_written_is_told(tmp_path: Path) -> None:
     events = list(execute(plan_for(movie(2), "tyx", baseline=None), folder=tmp_path))
     told = [e.message for e in events if isinstance(e, Notice)]
     assert f"Written to {tmp_path / 'cells_ a_b FAKE 5.ome.zarr'}." in told
+
+
+@pytest.mark.parametrize("kind", ["numpy", "dask", "zarr"])
+def test_noise_that_was_taken_out_is_not_read_before_it_is_looked_at(
+    kind: str, tmp_path: Path
+) -> None:
+    values = movie(3)
+    path = volumes.write(tmp_path / "movie.zarr", Measurement(values, axes=("t", "y", "x")))
+    given = {
+        "numpy": values,
+        "dask": dask.array.from_array(values),
+        "zarr": volumes.read(path).data,
+    }
+    measured = Measurement(given[kind], axes=("t", "y", "x"), name="cells")
+    image = measured.with_data(dask.array.ones(values.shape, chunks=(1, 24, 20), dtype=np.float32))
+    noise = _companions(measured, image, "ISCL")["residual"]
+    assert isinstance(noise.data, dask.array.Array)
+    assert (noise.dtype, noise.name) == (np.float32, "cells ISCL noise")
+    np.testing.assert_array_equal(np.asarray(noise.data), values.astype(np.float32) - 1)
 
 
 class _Usage(tuple[int, int, int]):

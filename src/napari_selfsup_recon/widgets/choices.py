@@ -117,7 +117,7 @@ class MethodChoice:
 
 @dataclass(frozen=True)
 class Intent:
-    """All of it."""
+    """All of it. ``folder`` is where results are written; empty where they lie in memory."""
 
     data: DataChoice = field(default_factory=DataChoice)
     psf: PsfChoice = field(default_factory=PsfChoice)
@@ -125,6 +125,7 @@ class Intent:
     noise: NoiseChoice | None = None
     device: str = "auto"
     instrument: InstrumentChoice = field(default_factory=InstrumentChoice)
+    folder: str = ""
 
 
 def default_options(key: str) -> Options:

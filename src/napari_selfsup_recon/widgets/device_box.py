@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from qtpy.QtCore import QSignalBlocker, QTimer, Signal
+from qtpy.QtGui import QStandardItemModel
 from qtpy.QtWidgets import QComboBox, QWidget
 
 from napari_selfsup_recon.widgets._editors import guard_wheel
@@ -74,8 +75,7 @@ class DeviceBox(QComboBox):
                 for name, text in entries:
                     self.addItem(text, name)
                 if not known:
-                    self.addItem(_LOOKING, None)
-                    self._enable_last(False)
+                    self._add_note(_LOOKING)
         with QSignalBlocker(self):
             self.setCurrentIndex([name for name, _ in entries].index(self._value))
 
@@ -118,8 +118,10 @@ class DeviceBox(QComboBox):
             self._value = str(name)
             self.valueChanged.emit()
 
-    def _enable_last(self, enabled: bool) -> None:
+    def _add_note(self, text: str) -> None:
+        """Add a line that cannot be chosen."""
+        self.addItem(text, None)
         model = self.model()
-        item = model.item(self.count() - 1) if hasattr(model, "item") else None
+        item = model.item(self.count() - 1) if isinstance(model, QStandardItemModel) else None
         if item is not None:
-            item.setEnabled(enabled)
+            item.setEnabled(False)

@@ -12,7 +12,7 @@ from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from napari_selfsup_recon.core.errors import InputError, ReconError
-from napari_selfsup_recon.runs.memory import device_memory, memory_needed
+from napari_selfsup_recon.runs.memory import device_memory
 from napari_selfsup_recon.widgets import last_settings, preferences
 from napari_selfsup_recon.widgets.background import Background
 from napari_selfsup_recon.widgets.blink import hold_to_peek
@@ -24,10 +24,11 @@ from napari_selfsup_recon.widgets.help import help_button
 from napari_selfsup_recon.widgets.job import Job
 from napari_selfsup_recon.widgets.levels import array_of
 from napari_selfsup_recon.widgets.method_card import MethodCard
+from napari_selfsup_recon.widgets.needs import needs_of
 from napari_selfsup_recon.widgets.noise_section import Scene
 from napari_selfsup_recon.widgets.parts import is_alive
 from napari_selfsup_recon.widgets.physics_card import PhysicsCard
-from napari_selfsup_recon.widgets.remedies import remedies, sample_actions
+from napari_selfsup_recon.widgets.remedies import disk_actions, remedies, sample_actions
 from napari_selfsup_recon.widgets.request import Request, make_request, slice_shown
 from napari_selfsup_recon.widgets.resume_card import ResumeCard
 from napari_selfsup_recon.widgets.run_card import RunCard
@@ -75,7 +76,7 @@ class ReconWidget(QWidget):
         self.script.told.connect(self.compare.say)
         self.compare.add_tool(self.script)
         self._background = Background(self)
-        self._blocked = ""
+        self._blocked = self._advice = ""
         self._told: object = None
         self._lay_out()
         if self.session.intent is not None:
@@ -94,6 +95,7 @@ class ReconWidget(QWidget):
         self.method.verdictWanted.connect(self._ask_meter)
         self.method.clean.shownWanted.connect(self._take_slice)
         self.run_card.deviceChanged.connect(self._on_edit)
+        self.run_card.place.valueChanged.connect(self._on_edit)
         self.run_card.device.found.connect(self._timer.start)
         self.run_card.curvesWanted.connect(self._save_curves)
         self.run_card.previewed.connect(lambda: self.start(attempt=True))
@@ -120,6 +122,7 @@ class ReconWidget(QWidget):
             noise=self.physics.noise.value(),
             device=self.run_card.device.value(),
             instrument=self.physics.instrument.value(),
+            folder=self.run_card.place.value(),
         )
 
     def setValue(self, intent: Intent) -> None:
@@ -131,6 +134,7 @@ class ReconWidget(QWidget):
         self.method.set_task(intent.data.task, intent.instrument.kind)
         self.method.setValue(intent.method)
         self.run_card.device.setValue(intent.device)
+        self.run_card.place.setValue(intent.folder)
 
     def _recall(self) -> None:
         """Begin with the settings of the last run, where they serve the image that is there."""
@@ -241,16 +245,13 @@ class ReconWidget(QWidget):
             self.refresh()
 
     def _show_needs(self, request: Request | None) -> None:
+        self._advice = ""
         if request is None:
             self.run_card.show_memory(None, 0)
             return
-        choice = self.method.value()
-        options = [o for o in (choice.options, choice.baseline_options) if o is not None]
-        region = request.config.region
-        measurement = request.source.measurement
-        if region is not None:
-            measurement = measurement.crop(tuple(slice(a, b) for a, b in region))
-        needed = max(memory_needed(option, measurement, None) for option in options)
+        needs = needs_of(request, self.method.value())
+        self._advice = needs.advice
+        self.run_card.offer_disk(needs.splits)
         if torch_is_loading():
             return
         self.run_card.device.refresh()
@@ -259,7 +260,7 @@ class ReconWidget(QWidget):
         except InputError as error:
             self._blocked = str(error)
             free = 0
-        self.run_card.show_memory(needed, free)
+        self.run_card.show_memory(needs.needed, free)
 
     def _show_state(self) -> None:
         """Let every card look as the state says."""
@@ -285,6 +286,8 @@ class ReconWidget(QWidget):
         elif self._blocked and not state.busy:
             self._told = None
             message.tell("warning", self._blocked, remedies(self, None))
+        elif self._advice and not state.busy:
+            message.tell("warning", self._advice, disk_actions(self))
         elif job is not None and (news := [n for n in job.facts.notices if n.level != "info"]):
             message.tell("warning", "\n".join(dict.fromkeys(n.message for n in news)))
         else:

@@ -59,6 +59,8 @@ class Job(ViewerJob):
     stash
         Keeps what is learned, in case the window is closed; unless it is given, and the run is
         none of its own making, one that :mod:`~napari_selfsup_recon.widgets.resume` reads.
+    folder
+        Where results are written frame by frame, and read from as needed; in memory if empty.
 
     Attributes
     ----------
@@ -80,6 +82,7 @@ class Job(ViewerJob):
         run: Callable[[RunPlan, Control], Iterator[Event]] | None = None,
         again: Again | None = None,
         stash: Stash | None = None,
+        folder: str = "",
     ) -> None:
         self.plan: RunPlan | None = None
         self._made: list[weakref.ReferenceType[Image]] = []
@@ -94,7 +97,7 @@ class Job(ViewerJob):
         # One core is left to the window.
         valve = Valve(Control(threads=max(1, (os.cpu_count() or 2) - 1)))
         # A try is not worth keeping: it saw little, for a short time.
-        run = run or partial(execute, keep_models=not preview)
+        run = run or partial(execute, keep_models=not preview, folder=folder or None)
         if stash is not None:
             run = partial(run_and_stash, run, stash)
         self.history = History()
@@ -181,8 +184,9 @@ class Job(ViewerJob):
 
     def _on_removed(self, event: Any) -> None:
         """Say what becomes of the run when its image is removed: it has the values, and goes on."""
-        if event.value is self.source.layer() and not self._removed:
-            self._removed = str(event.value.name)
+        layer = self.source.layer()
+        if layer is not None and event.value is layer and not self._removed:
+            self._removed = str(layer.name)
             self._say_removed(
                 "was removed. The run goes on with the values that it holds; its result will lie "
                 "where the image was."
@@ -286,6 +290,8 @@ class Job(ViewerJob):
             for old in [layer for layer in viewer.layers if _is_preview_of(layer, event.key)]:
                 viewer.layers.remove(old)
         facts = event.provenance.as_dict() | {"preview": self.preview}
+        if event.path is not None:
+            facts["file"] = str(event.path)
         layer = add_layer(
             viewer,
             self._place,

@@ -95,8 +95,14 @@ def result_source(source: Source, result: Measurement, viewer: Any) -> Source:
 
 
 def good_limits(values: Any) -> tuple[float, float]:
-    """Return contrast limits that pass over the few darkest and brightest pixels."""
-    known = np.asarray(values)[np.isfinite(values)]
+    """Return contrast limits that pass over the few darkest and brightest pixels.
+
+    Of values that are not in memory one image is looked at.
+    """
+    if not isinstance(values, np.ndarray):
+        values = values[tuple(n // 2 for n in values.shape[:-2])]
+    values = np.asarray(values)
+    known = values[np.isfinite(values)]
     if known.size == 0:
         return 0.0, 1.0
     low, high = np.quantile(known[:: max(1, known.size // 10**6)], (_DARKEST, _BRIGHTEST))

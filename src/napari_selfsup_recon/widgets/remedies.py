@@ -35,6 +35,12 @@ def sample_actions(viewer: Any) -> list[Action]:
     ]
 
 
+def disk_actions(dock: ReconWidget) -> list[Action]:
+    """Return the button that helps where results are larger than the memory."""
+    tip = "Asks for a folder, into which results are written frame by frame as OME-Zarr."
+    return [("Write to disk ...", tip, dock.run_card.place.ask)]
+
+
 def remedies(dock: ReconWidget, job: Job | BatchJob | None) -> list[Action]:
     """Return what helps with the problem of ``job``, or of the chosen image."""
     layer = dock.data.image.layer

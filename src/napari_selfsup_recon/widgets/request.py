@@ -39,12 +39,16 @@ _TRY_EVERY = 0.7
 
 @dataclass(frozen=True, eq=False)
 class Request:
-    """What is run, on what: ready to be resolved to a plan."""
+    """What is run, on what: ready to be resolved to a plan.
+
+    ``folder`` is where results are written; empty where they lie in memory.
+    """
 
     source: Source
     config: RunConfig
     psf: Measurement | None = None
     given: dict[str, Any] = field(default_factory=dict)
+    folder: str = ""
 
     def resolve(self) -> RunPlan:
         """Check everything and return the plan; see :func:`napari_selfsup_recon.runs.resolve`."""
@@ -101,7 +105,7 @@ def make_request(intent: Intent, viewer: Any, *, attempt: bool = False) -> Reque
     psf = None
     if intent.data.task == "deconvolve" and intent.psf.kind is PsfKind.LAYER:
         psf = psf_of(intent.psf, source.measurement.spatial_ndim)
-    return Request(source, config, psf, given)
+    return Request(source, config, psf, given, "" if attempt else intent.folder)
 
 
 def clean_of(pick: CleanPick, source: Source) -> tuple[CleanChoice, dict[str, Any]]:

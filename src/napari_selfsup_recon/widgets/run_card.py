@@ -21,6 +21,7 @@ from napari_selfsup_recon.widgets.parts import (
     note,
     row,
 )
+from napari_selfsup_recon.widgets.result_place import ResultPlace
 from napari_selfsup_recon.widgets.states import Look
 from napari_selfsup_recon.widgets.texts import TEXTS
 
@@ -54,6 +55,7 @@ class RunCard(Card):
         super().__init__("4  Run", parent)
         self.message = MessageCard()
         self.device = DeviceBox()
+        self.place = ResultPlace()
         self._needs = line()
         self.preview = button("&Preview", *TEXTS["preview"])
         self.run = button("&Run", *TEXTS["run"])
@@ -83,6 +85,9 @@ class RunCard(Card):
         form = form_layout()
         form.addRow(form_label("Device", self.device), self.device)
         form.addRow("", self._needs)
+        form.addRow(form_label("Result", self.place), self.place)
+        form.setRowVisible(self.place, False)
+        self._form = form
         self.body.addLayout(form)
         self.body.addWidget(self.message)
         self.body.addLayout(row(self.preview, self.run))
@@ -116,6 +121,7 @@ class RunCard(Card):
         window = self.window()
         held = window.focusWidget() if window is not None else None
         self.device.setEnabled(look.can_edit)
+        self.place.setEnabled(look.can_edit)
         self.preview.setEnabled(look.can_preview)
         self.run.setEnabled(look.can_run)
         self.pause.setEnabled(look.can_pause)
@@ -175,6 +181,10 @@ class RunCard(Card):
             return
         text = f"needs {readable_bytes(needed)} of {readable_bytes(free)}"
         self._needs.setText(f"⚠ {text}" if needed > free else text)
+
+    def offer_disk(self, offered: bool) -> None:
+        """Offer to write results to disk, where that helps or was chosen."""
+        self._form.setRowVisible(self.place, offered or bool(self.place.value()))
 
     def hide_curves(self) -> None:
         """Make room for what is being set."""

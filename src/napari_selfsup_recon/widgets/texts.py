@@ -194,6 +194,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Where to compute, and how much memory is free there. auto takes the GPU with most of it, "
         "else the CPU. GPUs are looked for when the list is opened.",
     ),
+    "place": (
+        "Place of the result",
+        "In memory, or frame by frame as OME-Zarr in a folder, for what is larger than the memory.",
+    ),
     "preview": (
         "Preview",
         "Tries it on a small part around the centre of the view, with few steps "
