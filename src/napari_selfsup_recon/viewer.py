@@ -7,7 +7,6 @@ Each function takes a viewer and layers and returns the layers that it adds; wit
 from __future__ import annotations
 
 import os
-import weakref
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
@@ -26,14 +25,12 @@ from napari_selfsup_recon.runs.plan import resolve
 from napari_selfsup_recon.runs.words import validate
 from napari_selfsup_recon.widgets.again import again_of
 from napari_selfsup_recon.widgets.bridge import source_of, unwrap
-from napari_selfsup_recon.widgets.choices import PsfChoice, PsfKind
 from napari_selfsup_recon.widgets.comparison import Comparison
 from napari_selfsup_recon.widgets.job import Job
 from napari_selfsup_recon.widgets.mode_bar import MODES
 from napari_selfsup_recon.widgets.recon_source import recon_source
-from napari_selfsup_recon.widgets.request import psf_of
 from napari_selfsup_recon.widgets.saved_runs import open_run, save_run
-from napari_selfsup_recon.widgets.script_inputs import model_of, values_of
+from napari_selfsup_recon.widgets.script_inputs import model_of, psf_given, values_of
 from napari_selfsup_recon.widgets.session import Session
 from napari_selfsup_recon.widgets.warm_up import wait_for_torch
 
@@ -62,7 +59,9 @@ def deconvolve(
     keep: Sequence[str] = (),
     noise: AnyNoise | None = None,
     region: Sequence[tuple[int, int]] | None = None,
+    level: int = 0,
     axes: Sequence[str] | None = None,
+    folder: str | os.PathLike[str] | None = None,
     preview_every: float = 2.0,
     background: bool = False,
 ) -> list[Image] | Job:
@@ -100,8 +99,13 @@ def deconvolve(
         dictionary of ``gain``, ``offset`` and ``read_noise``; the rest is estimated.
     region
         (start, stop) for each spatial axis; None: the whole image.
+    level
+        Which resolution of a multiscale layer; 0 is the finest.
     axes
         One name a dimension (``"tzyx"``), where the layer's labels do not say.
+    folder
+        Where results are written as OME-Zarr, frame by frame, to be read as they are needed; None:
+        they lie in memory.
     preview_every
         Seconds between two live images; 0 shows none.
     background
@@ -129,7 +133,7 @@ def deconvolve(
         given: Measurement | np.ndarray[Any, Any] | None = None
     elif psf is not None:
         physics = PhysicsChoice(psf="array", boundary=boundary)
-        given = _psf(psf, image, axes)
+        given = psf_given(psf, image, axes)
     elif microscope is not None:
         known = model_of(Microscope, microscope, "microscope")
         physics = PhysicsChoice(psf="theory", microscope=known, boundary=boundary)
@@ -147,9 +151,10 @@ def deconvolve(
         physics=physics.model_copy(update={"keep": tuple(keep)}),
         noise=None if noise is None else model_of(NoiseChoice, noise, "noise"),
         region=None if region is None else tuple((int(a), int(b)) for a, b in region),
+        level=level,
         preview_every=preview_every,
     )
-    return _run(viewer, image, config, given, axes, background)
+    return _run(viewer, image, config, given, axes, background, folder)
 
 
 def denoise(
@@ -163,7 +168,9 @@ def denoise(
     baseline_options: AnyOptions | None = None,
     noise: AnyNoise | None = None,
     region: Sequence[tuple[int, int]] | None = None,
+    level: int = 0,
     axes: Sequence[str] | None = None,
+    folder: str | os.PathLike[str] | None = None,
     preview_every: float = 2.0,
     background: bool = False,
 ) -> list[Image] | Job:
@@ -205,9 +212,10 @@ def denoise(
         baseline_options=values_of(baseline_options),
         noise=None if noise is None else model_of(NoiseChoice, noise, "noise"),
         region=None if region is None else tuple((int(a), int(b)) for a, b in region),
+        level=level,
         preview_every=preview_every,
     )
-    return _run(viewer, image, config, None, axes, background, given)
+    return _run(viewer, image, config, None, axes, background, folder, given)
 
 
 def reconstruct(
@@ -371,19 +379,15 @@ def _run(
     psf: Measurement | np.ndarray[Any, Any] | None,
     axes: Sequence[str] | None,
     background: bool,
+    folder: str | os.PathLike[str] | None,
     given: Mapping[str, Any] | None = None,
 ) -> list[Image] | Job:
-    source = source_of(image, axes=axes)
+    source = source_of(image, axes=axes, level=config.level)
     wait_for_torch()
     # Bad input is told here, at once.
     plan = resolve(config, source.measurement, psf=psf, given=given)
     again = again_of(source, config, psf, given)
-    job = Session.of(viewer).start(Job(viewer, source, lambda: plan, again=again))
+    place = "" if folder is None else os.fspath(folder)
+    job = Job(viewer, source, lambda: plan, again=again, folder=place)
+    Session.of(viewer).start(job)
     return job if background else job.wait()
-
-
-def _psf(psf: Any, image: Layer, axes: Sequence[str] | None) -> Measurement | np.ndarray[Any, Any]:
-    if not isinstance(unwrap(psf), Layer):
-        return np.asarray(psf)
-    ndim = source_of(image, axes=axes).measurement.spatial_ndim
-    return psf_of(PsfChoice(kind=PsfKind.LAYER, layer=weakref.ref(unwrap(psf))), ndim)

@@ -17,6 +17,7 @@ import fakes
 from napari_selfsup_recon import Blur, RichardsonLucy, RichardsonLucyOptions
 from napari_selfsup_recon.cli import main
 from napari_selfsup_recon.core.events import Step
+from napari_selfsup_recon.core.measurement import Measurement
 from napari_selfsup_recon.io import volumes
 from napari_selfsup_recon.io.curves import read_curves
 from napari_selfsup_recon.physics.psf import gaussian
@@ -316,3 +317,19 @@ def test_info_and_methods(capsys: Errors) -> None:
     assert "richardson-lucy" in capsys.readouterr().out
     assert run("methods", "ssi") == 0
     assert "--steps" in capsys.readouterr().out
+
+
+def test_a_level_of_a_pyramid(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    large = Measurement(rng.random((300, 280), dtype=np.float32), scale=(0.1, 0.1))
+    path = volumes.write(tmp_path / "large.zarr", large)
+    out, again, toml = tmp_path / "a.tif", tmp_path / "b.tif", tmp_path / "run.toml"
+    assert run("denoise", path, "--method", "fake", "--level", 1, "-o", out, "--quiet") == 0
+    made, level = volumes.read(out), volumes.read(path, level=1)
+    assert made.shape == level.shape == (150, 140)
+    np.testing.assert_allclose(made.scale, level.scale)
+    np.testing.assert_allclose(made.translate, level.translate)
+    toml.write_text(RunConfig(task="denoise", method="fake", level=1).to_toml(), encoding="utf-8")
+    assert run("denoise", path, "--config", toml, "-o", again, "--quiet") == 0
+    np.testing.assert_array_equal(volumes.read(again).data, made.data)
+    assert run("denoise", path, "--method", "fake", "--level", 9, "-o", tmp_path / "c.tif") != 0

@@ -263,6 +263,37 @@ def test_layers_renamed_and_removed_mid_run(viewer, cells, open_dock, qtbot):
     at_rest(dock, qtbot)
 
 
+def test_the_image_is_removed_while_it_is_worked_on(window, open_dock, qtbot):
+    dock = open_dock(window, steps=5000, delay=0.02)
+    cells = window.layers["cells"]
+    place = {name: getattr(cells, name) for name in ("scale", "translate", "units")}
+    press(qtbot, dock.run_card.run)
+    qtbot.waitUntil(lambda: training(dock.session.job), timeout=10000)
+    window.layers.remove("cells")
+    job, message = dock.session.job, dock.run_card.message
+    assert dock.session.state is State.RUNNING
+    assert message.level == "warning"
+    assert "'cells' was removed. The run goes on" in message.text
+    reached = job.facts.step
+    qtbot.waitUntil(lambda: job.facts.step > reached, timeout=10000)  # it does go on
+    assert message.isVisibleTo(dock.run_card)
+    press(qtbot, dock.run_card.stop)
+    qtbot.waitUntil(lambda: not dock.session.busy, timeout=10000)
+    assert dock.session.state is State.DONE
+    (result,) = window.layers
+    assert "FAKE" in result.name
+    np.testing.assert_allclose(result.scale, place["scale"])
+    np.testing.assert_allclose(result.translate, place["translate"])
+    assert result.units == place["units"]
+    assert "Its result lies where the image was" in message.text
+    assert "goes on" not in message.text
+    at_rest(dock, qtbot)
+    press(qtbot, dock.run_card.preview)  # the message belongs to that run alone
+    assert "removed" not in message.text
+    qtbot.waitUntil(lambda: not dock.session.busy, timeout=10000)
+    settle(qtbot)
+
+
 def test_what_cannot_be_used_is_told_before_any_work(viewer, open_dock, qtbot):
     dock = open_dock(viewer)
     card = dock.run_card
@@ -392,7 +423,7 @@ def test_the_choice_of_layers_stays_when_the_list_changes(viewer, cells, open_do
 
 def test_intents_make_the_round_trip(viewer, cells, open_dock):
     dock = open_dock(viewer, steps=12)
-    dock.run_card.device.setCurrentText("cpu")
+    dock.run_card.device.setValue("cpu")
     value = dock.value()
     other = open_dock(viewer)
     other.setValue(value)

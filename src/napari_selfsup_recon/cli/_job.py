@@ -64,6 +64,8 @@ def _configure(arguments: argparse.Namespace, measurement: Measurement | None) -
             entry = METHODS.find(key)
             given = {**getattr(config, options), **given_options(arguments, entry, prefix)}
             update[options] = canonical(entry, given)
+    if arguments.level is not None:
+        update["level"] = arguments.level
     if arguments.region:
         update["region"] = region(arguments.region)
     if noise := given_facts(arguments, "noise"):
@@ -169,7 +171,8 @@ def reading_of(arguments: argparse.Namespace) -> Reading:
 def _read(arguments: argparse.Namespace) -> Measurement:
     # Complex values are k-space; all else is read as any image.
     kspace = getattr(arguments, "instrument", None) == "mri"
-    return read_source(arguments.input, reading_of(arguments), kspace=kspace)
+    level = arguments.choice.config.level if arguments.level is None else arguments.level
+    return read_source(arguments.input, reading_of(arguments), level=level, kspace=kspace)
 
 
 def _outputs(arguments: argparse.Namespace, config: RunConfig) -> Outputs:

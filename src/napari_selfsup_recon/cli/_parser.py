@@ -130,6 +130,9 @@ def _add_job(parser: argparse.ArgumentParser, choice: Choice) -> None:
     )
     data.add_argument("--units", metavar="UNIT", help="unit of --voxel-size (default: micrometer)")
     data.add_argument(
+        "--level", type=int, metavar="N", help="resolution of a pyramid; 0 (default) is full size"
+    )
+    data.add_argument(
         "--region", metavar="A:B,C:D,...", help="pixels to work on, an axis of z, y, x"
     )
     data.add_argument("--time", metavar="N|A:B", help="times to work on, from 0")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -48,59 +48,126 @@ def write_zarr(
     InputError
         If there is no such version, or it cannot hold such axes.
     """
-    if version not in VERSIONS:
-        raise InputError(
-            f"OME-Zarr cannot be written in version {version!r}.",
-            hint=f"Choose {' or '.join(VERSIONS)}.",
-        )
     note = document(measurement, provenance)
-    order = _order(measurement)
-    axes = tuple(measurement.axes[i] for i in order)
-    levels = [tuple(f[i] for i in order) for f in _pyramid.factors(measurement)]
-    whole = tuple(measurement.shape[i] for i in order)
-    pieces = tuple(_pyramid.chunks(measurement)[i] for i in order)
-    group = zarr.open_group(str(part), mode="w", zarr_format=3 if version == "0.5" else 2)
-    extent = _Extent(axes, measurement)
-    arrays: list[Any] = []
-    for number, by in enumerate(levels):
-        shape = tuple(math.ceil(n / f) for n, f in zip(whole, by, strict=True))
-        array = group.create_array(
-            str(number),
+    image = ZarrImage(part, measurement, version=version)
+    image.copy()
+    image.finish(measurement, note)
+
+
+class ZarrImage:
+    """An OME-Zarr image that is being written: full size first, then smaller copies of it.
+
+    Parameters
+    ----------
+    part, version
+        See :func:`write_zarr`.
+    measurement
+        Its facts; the values are read by :meth:`copy` alone.
+    grows
+        Whether it is written frame by frame; what is not written is NaN.
+
+    Raises
+    ------
+    InputError
+        If there is no such version, or it cannot hold such axes.
+    """
+
+    def __init__(
+        self, part: Path, measurement: Measurement, *, version: Version = "0.5", grows: bool = False
+    ) -> None:
+        if version not in VERSIONS:
+            raise InputError(
+                f"OME-Zarr cannot be written in version {version!r}.",
+                hint=f"Choose {' or '.join(VERSIONS)}.",
+            )
+        self._measurement, self._version = measurement, version
+        self.order = order_of(measurement)
+        self._axes = tuple(measurement.axes[i] for i in self.order)
+        self._pieces = tuple(_pyramid.chunks(measurement)[i] for i in self.order)
+        zarr_format: Literal[2, 3] = 3 if version == "0.5" else 2
+        self._group = zarr.open_group(str(part), mode="w", zarr_format=zarr_format)
+        self._extent = _Extent(self._axes, measurement)
+        whole = tuple(measurement.shape[i] for i in self.order)
+        self.array = self._create("0", whole, {"fill_value": math.nan} if grows else {})
+
+    def copy(self) -> None:
+        """Write the values of the measurement, block by block."""
+        _copy(self.array, self._measurement, self.order, self._extent)
+
+    def put(self, index: Sequence[int], frame: np.ndarray[Any, Any]) -> None:
+        """Write one frame, by its index along the leading axes of the measurement."""
+        every = (*(slice(i, i + 1) for i in index), *(slice(0, n) for n in frame.shape))
+        where = tuple(every[i] for i in self.order)
+        values = frame[(None,) * len(index)]  # leading axes change places, spatial ones never
+        self.array[where] = values
+        self._extent.see(where, values)
+
+    def cut(self, length: int) -> None:
+        """Keep only so many entries of the first axis of the measurement."""
+        shape = list(self.array.shape)
+        shape[self.order.index(0)] = length
+        self.array.resize(tuple(shape))
+
+    def finish(self, measurement: Measurement, note: Mapping[str, Any]) -> None:
+        """Write smaller copies, and what the image is.
+
+        Parameters
+        ----------
+        measurement
+            The facts as they are now: name and metadata, and the shape after :meth:`cut`.
+        note
+            From :func:`~napari_selfsup_recon.io._facts.document`.
+        """
+        levels = [tuple(f[i] for i in self.order) for f in _pyramid.factors(measurement)]
+        array = self.array
+        for number, by in enumerate(levels[1:], start=1):
+            shape = tuple(math.ceil(n / f) for n, f in zip(self.array.shape, by, strict=True))
+            smaller = self._create(str(number), shape)
+            step = [f // g for f, g in zip(by, levels[number - 1], strict=True)]
+            _pyramid.fill(smaller, array, step)
+            array = smaller
+        image = {
+            "name": measurement.name,
+            "axes": _axes(measurement, self.order),
+            "datasets": [
+                {"path": str(k), "coordinateTransformations": _place(measurement, self.order, by)}
+                for k, by in enumerate(levels)
+            ],
+            "type": "mean",
+            "metadata": {"description": "Means of 2 voxels along each axis that is halved."},
+        }
+        found = {"multiscales": [image]} | self._extent.omero()
+        if self._version == "0.5":
+            self._group.attrs.update({"ome": {"version": self._version, **found}, **note})
+        else:
+            image["version"] = self._version
+            self._group.attrs.update({**found, **note})
+
+    def _create(
+        self, name: str, shape: tuple[int, ...], more: Mapping[str, Any] | None = None
+    ) -> Any:
+        return self._group.create_array(
+            name,
             shape=shape,
-            chunks=tuple(min(c, n) for c, n in zip(pieces, shape, strict=True)),
-            dtype=measurement.dtype.newbyteorder("="),
+            chunks=tuple(min(c, n) for c, n in zip(self._pieces, shape, strict=True)),
+            dtype=self._measurement.dtype.newbyteorder("="),
             **(
-                {"dimension_names": axes}
-                if version == "0.5"
+                {"dimension_names": self._axes}
+                if self._version == "0.5"
                 else {"chunk_key_encoding": {"name": "v2", "separator": "/"}}
             ),
+            **(more or {}),
         )
-        if arrays:
-            step = [f // g for f, g in zip(by, levels[number - 1], strict=True)]
-            _pyramid.fill(array, arrays[-1], step)
-        else:
-            _copy(array, measurement, order, extent)
-        arrays.append(array)
-    image = {
-        "name": measurement.name,
-        "axes": _axes(measurement, order),
-        "datasets": [
-            {"path": str(k), "coordinateTransformations": _place(measurement, order, by)}
-            for k, by in enumerate(levels)
-        ],
-        "type": "mean",
-        "metadata": {"description": "Means of 2 voxels along each axis that is halved."},
-    }
-    found = {"multiscales": [image]} | extent.omero()
-    if version == "0.5":
-        group.attrs.update({"ome": {"version": version, **found}, **note})
-    else:
-        image["version"] = version
-        group.attrs.update({**found, **note})
 
 
-def _order(measurement: Measurement) -> list[int]:
-    """Return the axes in the order of the specification: time, channel or another, space."""
+def order_of(measurement: Measurement) -> list[int]:
+    """Return the axes in the order of the specification: time, channel or another, space.
+
+    Raises
+    ------
+    InputError
+        If it cannot hold such axes.
+    """
     names = measurement.axes
     rank = {"t": 0} | dict.fromkeys(SPATIAL, 2)
     order = sorted(range(len(names)), key=lambda i: (rank.get(names[i], 1), i))

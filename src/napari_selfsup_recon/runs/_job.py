@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from inspect import signature
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -16,6 +18,7 @@ from napari_selfsup_recon.core.measurement import FloatImage, Measurement
 from napari_selfsup_recon.core.options import Options
 from napari_selfsup_recon.core.provenance import METADATA_KEY
 from napari_selfsup_recon.core.registry import Entry
+from napari_selfsup_recon.io.growing import Growing, check_folder
 from napari_selfsup_recon.methods.base import Method
 from napari_selfsup_recon.physics.base import Physics
 from napari_selfsup_recon.physics.blur import Blur
@@ -47,18 +50,22 @@ class Job:
         device: torch.device,
         keep_models: bool,
         reuse: Reuse | None = None,
+        folder: Path | None = None,
     ) -> None:
         self.plan = plan
         self.control = control
         self.device = device
         self.keep_models = keep_models
         self.reuse = reuse
+        self.folder = folder
         self.frames = list(plan.measurement.leading_indices())
         self.steps = 0
         self._clean: FloatImage | None = None
 
     def run(self) -> Iterator[Event]:
         """Yield the events of the whole run."""
+        if self.folder is not None:
+            check_folder(self.folder, self.plan.measurement, len(self.plan.methods))
         yield from self._look_at_all()
         for number, (entry, options) in enumerate(self.plan.methods):
             if self.control.stopping:
@@ -77,6 +84,22 @@ class Job:
 
     def _method(self, number: int, entry: Entry, options: Options) -> Iterator[Event]:
         """Run one method over the frames and deliver what it made, even if it fails on the way."""
+        with self._growing() as growing:
+            yield from self._frames(number, entry, options, growing)
+
+    @contextmanager
+    def _growing(self) -> Iterator[Growing | None]:
+        """Yield what a result is written to frame by frame; None where it lies in memory."""
+        growing = None if self.folder is None else Growing(self.folder, self.plan.measurement)
+        try:
+            yield growing
+        finally:
+            if growing is not None:
+                growing.drop()
+
+    def _frames(
+        self, number: int, entry: Entry, options: Options, growing: Growing | None
+    ) -> Iterator[Event]:
         began = perf_counter()
         outcomes: list[Outcome] = []
         error: Exception | None = None
@@ -88,7 +111,7 @@ class Job:
                 outcome = yield from self._frame(entry, options, index, part)
                 if outcome is None:
                     break
-                outcomes.append(outcome)
+                outcomes.append(outcome if growing is None else _put_away(outcome, growing))
                 error = outcome.error
                 if error is not None:
                     break
@@ -96,7 +119,11 @@ class Job:
             error = failure
         if outcomes:
             self.steps = max(o.steps for o in outcomes)
-            yield from self._deliver(entry, options, outcomes, perf_counter() - began)
+            if growing is not None:
+                parts = len(self.frames) * len(self.plan.methods)
+                reached = number * len(self.frames) + len(outcomes) - 1
+                yield Stage("Writing the result", None, reached, parts)
+            yield from self._deliver(entry, options, outcomes, perf_counter() - began, growing)
         if error is not None:
             raise error
 
@@ -173,7 +200,12 @@ class Job:
         return Previews(self.plan.preview_region, self.plan.config.preview_every, self.control)
 
     def _deliver(
-        self, entry: Entry, options: Options, outcomes: list[Outcome], seconds: float
+        self,
+        entry: Entry,
+        options: Options,
+        outcomes: list[Outcome],
+        seconds: float,
+        growing: Growing | None,
     ) -> Iterator[Event]:
         reached = outcomes[-1].index
         measurement = self.plan.measurement
@@ -195,9 +227,14 @@ class Job:
             seconds=seconds,
             story=self.reuse.story if self.reuse else None,
         )
-        image = measurement.with_data(
-            _stacked(measurement.shape, outcomes), name=f"{measurement.name} {label}"
-        )
+        image = replace(measurement, name=f"{measurement.name} {label}")
+        path: Path | None = None
+        if growing is None:
+            data: Any = _stacked(measurement.shape, outcomes)
+        else:
+            path, data = growing.finish(image, recipe)
+            yield Notice(f"Written to {path}.")
+        image = image.with_data(data)
         yield Result(
             measurement=replace(image, metadata={**image.metadata, METADATA_KEY: recipe.as_dict()}),
             label=label,
@@ -206,15 +243,35 @@ class Job:
             companions=_companions(measurement, image, label) if entry.clean else {},
             models=tuple(o.model for o in outcomes if o.model is not None),
             states=tuple(o.state for o in outcomes if o.model is not None),
+            path=path,
         )
 
 
 def _companions(measured: Measurement, image: Measurement, label: str) -> dict[str, Measurement]:
     """Return the noise that was taken out: where it shows shapes, they were lost."""
+    name = f"{measured.name} {label} noise"
+    if not isinstance(image.data, np.ndarray):
+        return {"residual": image.with_data(_lazy_noise(measured, image), name=name)}
     noise = np.empty(image.shape, dtype=np.float32)
     for index in measured.leading_indices():
         noise[index] = measured.frame(index) - image.data[index]
-    return {"residual": image.with_data(noise, name=f"{measured.name} {label} noise")}
+    return {"residual": image.with_data(noise, name=name)}
+
+
+def _lazy_noise(measured: Measurement, image: Measurement) -> Any:
+    """Return measurement minus image, neither of which is read before it is looked at."""
+    import dask.array
+
+    known = measured.data
+    if not isinstance(known, dask.array.Array):
+        known = dask.array.from_array(known, chunks=image.data.chunksize, name=False)  # type: ignore[no-untyped-call, unused-ignore]
+    return known.astype(np.float32) - image.data
+
+
+def _put_away(outcome: Outcome, growing: Growing) -> Outcome:
+    """Write the image of one frame, and let go of it."""
+    growing.put(outcome.index, outcome.image)
+    return replace(outcome, image=np.broadcast_to(np.float32(0), outcome.image.shape))
 
 
 def _up_to(measurement: Measurement, last: tuple[int, ...]) -> Measurement:

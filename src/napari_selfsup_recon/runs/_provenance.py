@@ -29,7 +29,7 @@ def provenance(
     tells of the model that the run began with.
     """
     source = plan.measurement.describe()
-    for key in ("region", "frames"):
+    for key in ("level", "region", "frames"):
         source[key] = plan.config.model_dump(mode="json")[key]
     if story:
         source["model"] = dict(story)

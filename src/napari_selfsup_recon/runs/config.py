@@ -158,6 +158,13 @@ class RunConfig(Options):
         title="Clean examples",
         description="Images without noise to learn from, for the methods that take them.",
     )
+    level: int = option(
+        0,
+        ge=0,
+        le=30,
+        title="Level",
+        description="Which resolution of a multiscale image is worked on; 0 is the finest.",
+    )
     region: Region | None = option(
         None,
         title="Region",

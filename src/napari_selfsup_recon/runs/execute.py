@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from traceback import clear_frames
 from typing import TYPE_CHECKING
 
-from napari_selfsup_recon.core.errors import OutOfMemoryError, ReconError
+from napari_selfsup_recon.core.errors import InputError, OutOfMemoryError, ReconError
 from napari_selfsup_recon.core.events import Event
 from napari_selfsup_recon.runs.control import Control
 from napari_selfsup_recon.runs.failures import as_recon_error
@@ -26,6 +28,7 @@ def execute(
     *,
     keep_models: bool = False,
     reuse: Reuse | None = None,
+    folder: str | os.PathLike[str] | None = None,
 ) -> Iterator[Event]:
     """Run a plan; a generator of events that lets go of everything when it is closed.
 
@@ -39,6 +42,9 @@ def execute(
         Whether a :class:`Result` carries its trained methods, to save them.
     reuse
         Trained methods that are applied, or trained on, instead of new ones.
+    folder
+        Where results are written as OME-Zarr, frame by frame, instead of being gathered in memory;
+        their data are lazy (:attr:`Result.path`). Nothing there is replaced.
 
     Yields
     ------
@@ -51,8 +57,10 @@ def execute(
     Raises
     ------
     InputError
-        If a frame holds values that are not finite, or there is no such device; nothing was
-        started then.
+        If a frame holds values that are not finite, there is no such device, or a reconstruction
+        is to be written to ``folder``; nothing was started then.
+    FileError
+        If nothing can be written to ``folder``, or it has no room.
     OutOfMemoryError
         If memory ran out. A ``Result`` with what was reached came before, if anything was.
     UnstableTrainingError
@@ -65,12 +73,20 @@ def execute(
     from napari_selfsup_recon.runs._recon_job import ReconJob
     from napari_selfsup_recon.training.device import pick_device
 
+    if folder is not None and plan.problem is not None:
+        raise InputError(
+            "Only what is sharpened or denoised can be written to disk frame by frame.",
+            hint="Take fewer slices, or let the result lie in memory.",
+        )
     control = control or Control()
     device = pick_device(plan.device)
     with _threads(control.threads):
         try:
-            kind = Job if plan.problem is None else ReconJob
-            yield from kind(plan, control, device, keep_models, reuse).run()
+            if plan.problem is None:
+                place = None if folder is None else Path(folder)
+                yield from Job(plan, control, device, keep_models, reuse, place).run()
+            else:
+                yield from ReconJob(plan, control, device, keep_models, reuse).run()
         except ReconError as error:
             _let_go(error)
             raise

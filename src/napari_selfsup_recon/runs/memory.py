@@ -32,14 +32,18 @@ def check_device(name: str) -> None:
 
 
 def memory_needed(
-    options: Options, measurement: Measurement, psf: np.ndarray[Any, Any] | None
+    options: Options,
+    measurement: Measurement,
+    psf: np.ndarray[Any, Any] | None,
+    *,
+    on_disk: bool = False,
 ) -> int:
     """Return a rough number of bytes for one method.
 
     An options model may have ``memory_estimate(shape) -> int`` for one image of ``shape``. Without
     one, twelve float32 images of the size of image and PSF are taken: measurement, estimate,
     its predecessor, and the padded transforms. Where the options have a ``width``, a network of
-    that many channels comes on top, and the stacked result always does.
+    that many channels comes on top, and the stacked result does unless it is written to disk.
     """
     kernel = psf.shape if psf is not None else (1,) * measurement.spatial_ndim
     shape = tuple(n + k - 1 for n, k in zip(measurement.spatial_shape, kernel, strict=True))
@@ -49,7 +53,7 @@ def memory_needed(
     if isinstance(width, int) and not callable(estimate):
         tile = (min(n, most) for n, most in zip(shape, _TILE[len(shape)], strict=True))
         one += _TRAINING_BYTES + width * _VOXEL_BYTES[len(shape)] * prod(tile)
-    return one + 4 * prod(measurement.shape)
+    return one + 4 * prod(measurement.spatial_shape if on_disk else measurement.shape)
 
 
 def device_memory(device: str) -> int:

@@ -88,8 +88,9 @@ class RunPlan:
         """Return the plan in a few plain lines."""
         image = self.measurement
         shape = " x ".join(f"{a} {n}" for a, n in zip(image.axes, image.shape, strict=True))
+        level = f", level {self.config.level}" if self.config.level else ""
         lines = [
-            f"image    {image.name} ({shape}, {image.dtype})",
+            f"image    {image.name} ({shape}, {image.dtype}){level}",
             f"task     {self.config.task}",
             f"methods  {', then '.join(entry.label for entry, _ in self.methods)}",
             f"device   {self.device}, needs about {readable_bytes(self.memory_needed)}, "

@@ -36,6 +36,7 @@ def read_source(
     reading: Reading | None = None,
     *,
     scene: int = 0,
+    level: int = 0,
     kspace: bool = False,
 ) -> Measurement:
     """Read what an instrument recorded.
@@ -48,6 +49,8 @@ def read_source(
         What is told beside it.
     scene
         Which image of a file with several.
+    level
+        Which resolution of a pyramid; 0 is full size.
     kspace
         Whether complex values are k-space.
 
@@ -61,9 +64,9 @@ def read_source(
     from napari_selfsup_recon.io import volumes
     from napari_selfsup_recon.io.kspace import read_kspace
 
-    if kspace and scene:
-        raise FileError("K-space files hold one image.", hint="Choose scene 0.")
-    measurement = read_kspace(path) if kspace else volumes.read(path, scene=scene)
+    if kspace and (scene or level):
+        raise FileError("K-space files hold one image.", hint="Choose scene 0 and level 0.")
+    measurement = read_kspace(path) if kspace else volumes.read(path, scene=scene, level=level)
     told = reading or Reading()
     if told.axes:
         measurement = replace(measurement, axes=tuple(told.axes.lower().replace(",", "")))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from napari_selfsup_recon.core.events import Event
@@ -35,6 +36,8 @@ class Result(Event):
         The trained methods, one a frame, where the run was asked to keep them.
     states
         What their training can go on from, one a model; None where it cannot.
+    path
+        Where it was written, if the run was asked to; the data are read from there as needed.
     """
 
     measurement: Measurement
@@ -44,3 +47,4 @@ class Result(Event):
     companions: Mapping[str, Measurement] = field(default_factory=dict)
     models: tuple[Any, ...] = ()
     states: tuple[Mapping[str, Any] | None, ...] = ()
+    path: Path | None = None

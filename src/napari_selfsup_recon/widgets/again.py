@@ -60,7 +60,8 @@ class Again:
         if layer is None:
             raise InputError(f"{_GONE}: its layer was removed.", hint=_HINT)
         held = {axis: index for axis, index in enumerate(self.fixed) if index is not None}
-        source = source_of(layer, axes=self.axes, fixed=held)
+        level = 0 if self.config.task == "reconstruct" else self.config.level
+        source = source_of(layer, axes=self.axes, fixed=held, level=level)
         measurement = replace(source.measurement, metadata=self.metadata)
         return replace(source, measurement=measurement)
 

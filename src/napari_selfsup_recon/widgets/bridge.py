@@ -15,6 +15,7 @@ from napari_selfsup_recon.core.errors import InputError
 from napari_selfsup_recon.core.measurement import SPATIAL, Measurement, default_axes
 from napari_selfsup_recon.core.provenance import METADATA_KEY
 from napari_selfsup_recon.core.units import canonical_unit, is_length
+from napari_selfsup_recon.widgets.levels import array_of, factors, first_voxel
 
 _SYNONYMS = {
     "depth": "z",
@@ -66,11 +67,17 @@ def has_voxel_size(layer: Layer) -> bool:
     return all(is_length(str(unit)) for unit in tuple(layer.units)[-2:])
 
 
-def set_voxel_size(layer: Layer, axes: Sequence[str], size: Sequence[float], unit: str) -> None:
-    """Write the voxel size to the spatial axes of the layer: only where a person asks for it."""
+def set_voxel_size(
+    layer: Layer, axes: Sequence[str], size: Sequence[float], unit: str, *, level: int = 0
+) -> None:
+    """Write the voxel size to the spatial axes of the layer: only where a person asks for it.
+
+    Of a multiscale layer it is the size of the voxels of ``level``.
+    """
     scale, units = list(layer.scale), [str(u) for u in layer.units]
+    by = factors(layer, level)
     for axis, value in zip(spatial_dims(axes), size, strict=True):
-        scale[axis], units[axis] = float(value), unit
+        scale[axis], units[axis] = float(value) / by[axis], unit
     layer.scale, layer.units = scale, units
 
 
@@ -103,6 +110,8 @@ class Source:
         ``scale``, ``translate``, ``rotate``, ``shear``, ``affine``, ``units``, ``axis_labels``.
     display
         ``contrast_limits``, ``colormap``, ``gamma``: results are shown the way the source is.
+    level
+        Which resolution of a multiscale layer it is, 0 is the finest.
     """
 
     measurement: Measurement
@@ -110,6 +119,7 @@ class Source:
     fixed: tuple[int | None, ...]
     spatial: dict[str, Any]
     display: dict[str, Any]
+    level: int = 0
 
     @property
     def name(self) -> str:
@@ -197,15 +207,19 @@ def source_of(
     Raises
     ------
     InputError
-        If the layer is no grey-scale image or its axes cannot be understood.
+        If the layer is no grey-scale image, its axes cannot be understood, or it has no such
+        level.
     """
     layer = unwrap(layer)
     check_layer(layer)
     names = tuple(axes) if axes is not None else guess_axes(layer)
-    data = layer.data[level] if layer.multiscale else layer.data
+    data = array_of(layer, level)
     scale = np.array(layer.scale, dtype=float)
+    translate = np.array(layer.translate, dtype=float)
     if level:
-        scale *= np.array(layer.data[0].shape) / np.array(data.shape)
+        own = Affine(scale=scale, rotate=layer.rotate, shear=layer.shear)
+        translate += own.linear_matrix @ first_voxel(layer, level)
+        scale *= factors(layer, level)
     fixed = fixed or {}
     keep = [axis for axis in range(layer.ndim) if axis not in fixed]
     index = tuple(fixed.get(axis, slice(None)) for axis in range(layer.ndim))
@@ -214,7 +228,7 @@ def source_of(
         axes=tuple(names[axis] for axis in keep),
         scale=tuple(float(abs(scale[axis])) for axis in keep),
         units=tuple(canonical_unit(layer.units[axis]) for axis in keep),
-        translate=tuple(float(layer.translate[axis]) for axis in keep),
+        translate=tuple(float(translate[axis]) for axis in keep),
         name=layer.name,
     )
     return Source(
@@ -223,7 +237,7 @@ def source_of(
         fixed=tuple(fixed.get(axis) for axis in range(layer.ndim)),
         spatial={
             "scale": scale,
-            "translate": np.array(layer.translate, dtype=float),
+            "translate": translate,
             "rotate": np.array(layer.rotate, dtype=float),
             "shear": np.array(layer.shear, dtype=float),
             "affine": np.array(layer.affine, dtype=float),
@@ -235,6 +249,7 @@ def source_of(
             "colormap": layer.colormap.name,
             "gamma": layer.gamma,
         },
+        level=level,
     )
 
 

@@ -38,12 +38,16 @@ class PsfKind(Enum):
 
 @dataclass(frozen=True)
 class DataChoice:
-    """The image, how its dimensions are read, the task and the part."""
+    """The image, how its dimensions are read, the task and the part.
+
+    ``level`` is the resolution of a multiscale image, 0 is the finest.
+    """
 
     layer: LayerRef | None = None
     axes: tuple[str, ...] = ()
     task: Task = "deconvolve"
     part: Part = Part.WHOLE
+    level: int = 0
 
 
 @dataclass(frozen=True)
@@ -113,7 +117,7 @@ class MethodChoice:
 
 @dataclass(frozen=True)
 class Intent:
-    """All of it."""
+    """All of it. ``folder`` is where results are written; empty where they lie in memory."""
 
     data: DataChoice = field(default_factory=DataChoice)
     psf: PsfChoice = field(default_factory=PsfChoice)
@@ -121,6 +125,7 @@ class Intent:
     noise: NoiseChoice | None = None
     device: str = "auto"
     instrument: InstrumentChoice = field(default_factory=InstrumentChoice)
+    folder: str = ""
 
 
 def default_options(key: str) -> Options:

@@ -22,7 +22,15 @@ from napari_selfsup_recon.widgets.bridge import (
 )
 from napari_selfsup_recon.widgets.choices import DataChoice, Part
 from napari_selfsup_recon.widgets.layer_box import LayerBox
-from napari_selfsup_recon.widgets.parts import Card, describe, form_label, form_layout, line, row
+from napari_selfsup_recon.widgets.levels import level_texts
+from napari_selfsup_recon.widgets.parts import (
+    Card,
+    describe,
+    form_label,
+    form_layout,
+    line,
+    row,
+)
 from napari_selfsup_recon.widgets.recon_source import looks_like_scan
 from napari_selfsup_recon.widgets.texts import TEXTS
 from napari_selfsup_recon.widgets.voxel_editor import VoxelEditor
@@ -47,6 +55,9 @@ class DataCard(Card):
         self.axes = QComboBox()
         guard_wheel(self.axes)
         describe(self.axes, *TEXTS["axes"])
+        self.level = QComboBox()
+        guard_wheel(self.level)
+        describe(self.level, *TEXTS["level"])
         self.voxel = VoxelEditor()
         self.sharpen = QRadioButton("&Sharpen")
         self.denoise = QRadioButton("&Denoise")
@@ -64,6 +75,7 @@ class DataCard(Card):
         form.addRow(form_label("Image", self.image), self.image)
         form.addRow("", self._facts)
         form.addRow(form_label("Axes", self.axes), self.axes)
+        form.addRow(form_label("Level", self.level), self.level)
         form.addRow(form_label("Voxel size", self.voxel), self.voxel)
         tasks = QVBoxLayout()  # in one row they would be wider than the dock
         tasks.addLayout(row(self.sharpen, self.denoise, stretch=True))
@@ -74,6 +86,7 @@ class DataCard(Card):
         self._form = form
         self.image.chosen.connect(self._on_layer)
         self.axes.activated.connect(self._on_axes)
+        self.level.activated.connect(self._on_axes)
         self.voxel.committed.connect(self._on_voxel_size)
         for task in (self.sharpen, self.denoise, self.reconstruct):
             task.toggled.connect(self._on_task)
@@ -89,6 +102,7 @@ class DataCard(Card):
             axes=tuple(self.axes.currentData() or ()),
             task=self.task,
             part=self.part.currentData() or Part.WHOLE,
+            level=self._level,
         )
 
     def setValue(self, choice: DataChoice) -> None:
@@ -100,7 +114,9 @@ class DataCard(Card):
         index = self.axes.findText(" ".join(choice.axes))
         if index >= 0:
             self.axes.setCurrentIndex(index)
-            self._describe()
+        if 0 <= choice.level < self.level.count():
+            self.level.setCurrentIndex(choice.level)
+        self._describe()
         self.choose_task(choice.task)
         self._guessed = False
         self._choose_part(choice.part)
@@ -116,6 +132,11 @@ class DataCard(Card):
         """Choose what is to be done; a layer that asks for another task still changes it."""
         buttons = {"deconvolve": self.sharpen, "reconstruct": self.reconstruct}
         buttons.get(task, self.denoise).setChecked(True)
+
+    @property
+    def _level(self) -> int:
+        """The level that is worked on; of a scan the finest."""
+        return 0 if self.task == "reconstruct" else max(0, self.level.currentIndex())
 
     def reset_choices(self, event: Any = None) -> None:
         """Follow the layer list."""
@@ -152,6 +173,8 @@ class DataCard(Card):
         self.axes.clear()
         for axes in axes_choices(layer) if isinstance(layer, Image) and not layer.rgb else ():
             self.axes.addItem(" ".join(axes), axes)
+        self.level.clear()
+        self.level.addItems(level_texts(layer) if self.axes.count() else [])
         self._describe()
 
     def _describe(self) -> None:
@@ -160,13 +183,16 @@ class DataCard(Card):
         source = None
         if layer is not None and self.axes.count():
             try:
-                source = source_of(layer, axes=self.axes.currentData())
+                source = source_of(layer, axes=self.axes.currentData(), level=self._level)
             except InputError:
                 source = None
         image = self.task != "reconstruct"  # parts and axes of a scan are the physics card's
         self._form.setRowVisible(self.voxel, source is not None)
         self._form.setRowVisible(self.part, source is not None and image)
         self._form.setRowVisible(self.axes, source is not None and image and self.axes.count() > 1)
+        self._form.setRowVisible(
+            self.level, source is not None and image and self.level.count() > 1
+        )
         if source is None:
             self._facts.setText("" if layer is None else "This layer cannot be used.")
             self._form.setRowVisible(self._facts, layer is not None)
@@ -202,7 +228,7 @@ class DataCard(Card):
     def _on_voxel_size(self, size: tuple[float, ...], unit: str) -> None:
         layer: Layer | None = self.image.layer
         if layer is not None:
-            set_voxel_size(layer, self.axes.currentData(), size, unit)
+            set_voxel_size(layer, self.axes.currentData(), size, unit, level=self._level)
             self._describe()
             self.valueChanged.emit()
 

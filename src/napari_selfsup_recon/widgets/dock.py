@@ -12,7 +12,7 @@ from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from napari_selfsup_recon.core.errors import InputError, ReconError
-from napari_selfsup_recon.runs.memory import device_memory, memory_needed
+from napari_selfsup_recon.runs.memory import device_memory
 from napari_selfsup_recon.widgets import last_settings, preferences
 from napari_selfsup_recon.widgets.background import Background
 from napari_selfsup_recon.widgets.blink import hold_to_peek
@@ -22,11 +22,13 @@ from napari_selfsup_recon.widgets.compare_card import CompareCard
 from napari_selfsup_recon.widgets.data_card import DataCard
 from napari_selfsup_recon.widgets.help import help_button
 from napari_selfsup_recon.widgets.job import Job
+from napari_selfsup_recon.widgets.levels import array_of
 from napari_selfsup_recon.widgets.method_card import MethodCard
+from napari_selfsup_recon.widgets.needs import needs_of
 from napari_selfsup_recon.widgets.noise_section import Scene
 from napari_selfsup_recon.widgets.parts import is_alive
 from napari_selfsup_recon.widgets.physics_card import PhysicsCard
-from napari_selfsup_recon.widgets.remedies import remedies, sample_actions
+from napari_selfsup_recon.widgets.remedies import disk_actions, remedies, sample_actions
 from napari_selfsup_recon.widgets.request import Request, make_request, slice_shown
 from napari_selfsup_recon.widgets.resume_card import ResumeCard
 from napari_selfsup_recon.widgets.run_card import RunCard
@@ -68,13 +70,13 @@ class ReconWidget(QWidget):
         self.method = MethodCard(viewer)
         self.resume = ResumeCard(viewer)
         self.run_card = RunCard()
-        self.run_card.device.setCurrentText(preferences.device())
+        self.run_card.device.setValue(preferences.device())
         self.compare = CompareCard(viewer, lambda: self.data.image.layer)
         self.script = ScriptButton(lambda: make_request(self.value(), viewer))
         self.script.told.connect(self.compare.say)
         self.compare.add_tool(self.script)
         self._background = Background(self)
-        self._blocked = ""
+        self._blocked = self._advice = ""
         self._told: object = None
         self._lay_out()
         if self.session.intent is not None:
@@ -93,6 +95,8 @@ class ReconWidget(QWidget):
         self.method.verdictWanted.connect(self._ask_meter)
         self.method.clean.shownWanted.connect(self._take_slice)
         self.run_card.deviceChanged.connect(self._on_edit)
+        self.run_card.place.valueChanged.connect(self._on_edit)
+        self.run_card.device.found.connect(self._timer.start)
         self.run_card.curvesWanted.connect(self._save_curves)
         self.run_card.previewed.connect(lambda: self.start(attempt=True))
         self.run_card.ran.connect(self.start)
@@ -116,8 +120,9 @@ class ReconWidget(QWidget):
             psf=self.physics.value(),
             method=self.method.value(),
             noise=self.physics.noise.value(),
-            device=self.run_card.device.currentText().strip() or "auto",
+            device=self.run_card.device.value(),
             instrument=self.physics.instrument.value(),
+            folder=self.run_card.place.value(),
         )
 
     def setValue(self, intent: Intent) -> None:
@@ -128,7 +133,8 @@ class ReconWidget(QWidget):
         self.physics.noise.setValue(intent.noise)
         self.method.set_task(intent.data.task, intent.instrument.kind)
         self.method.setValue(intent.method)
-        self.run_card.device.setCurrentText(intent.device)
+        self.run_card.device.setValue(intent.device)
+        self.run_card.place.setValue(intent.folder)
 
     def _recall(self) -> None:
         """Begin with the settings of the last run, where they serve the image that is there."""
@@ -199,7 +205,7 @@ class ReconWidget(QWidget):
         layer = choice.layer() if choice.layer is not None else None
         if layer is not None:
             with suppress(ReconError):  # what is wrong with the layer is told beside the button
-                index = slice_shown(layer, self._viewer, choice.axes)
+                index = slice_shown(layer, self._viewer, choice.axes, choice.level)
                 self.method.clean.take(which, index)
 
     def _scene(self, request: Request | None) -> Scene | None:
@@ -208,7 +214,8 @@ class ReconWidget(QWidget):
         if request is None or layer is None:
             return None
         source = request.source
-        return Scene(source.measurement, layer.data, source.fixed, self.physics.psf)
+        array = array_of(layer, source.level)
+        return Scene(source.measurement, array, source.fixed, self.physics.psf)
 
     def _ask_meter(self) -> None:
         """Say what the chosen method can learn of the chosen scan."""
@@ -238,24 +245,22 @@ class ReconWidget(QWidget):
             self.refresh()
 
     def _show_needs(self, request: Request | None) -> None:
+        self._advice = ""
         if request is None:
             self.run_card.show_memory(None, 0)
             return
-        choice = self.method.value()
-        options = [o for o in (choice.options, choice.baseline_options) if o is not None]
-        region = request.config.region
-        measurement = request.source.measurement
-        if region is not None:
-            measurement = measurement.crop(tuple(slice(a, b) for a, b in region))
-        needed = max(memory_needed(option, measurement, None) for option in options)
+        needs = needs_of(request, self.method.value())
+        self._advice = needs.advice
+        self.run_card.offer_disk(needs.splits)
         if torch_is_loading():
             return
+        self.run_card.device.refresh()
         try:
-            free = device_memory(self.run_card.device.currentText() or "auto")
+            free = device_memory(self.run_card.device.value())
         except InputError as error:
             self._blocked = str(error)
             free = 0
-        self.run_card.show_memory(needed, free)
+        self.run_card.show_memory(needs.needed, free)
 
     def _show_state(self) -> None:
         """Let every card look as the state says."""
@@ -281,6 +286,8 @@ class ReconWidget(QWidget):
         elif self._blocked and not state.busy:
             self._told = None
             message.tell("warning", self._blocked, remedies(self, None))
+        elif self._advice and not state.busy:
+            message.tell("warning", self._advice, disk_actions(self))
         elif job is not None and (news := [n for n in job.facts.notices if n.level != "info"]):
             message.tell("warning", "\n".join(dict.fromkeys(n.message for n in news)))
         else:
@@ -319,6 +326,7 @@ class ReconWidget(QWidget):
         """Get ready to compute as soon as somebody reaches for the controls."""
         if self.data.image.layer is not None:
             warm_up()
+            self.run_card.device.watch()
         super().enterEvent(event)
 
     def _attach(self) -> None:

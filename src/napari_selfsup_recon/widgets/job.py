@@ -59,6 +59,8 @@ class Job(ViewerJob):
     stash
         Keeps what is learned, in case the window is closed; unless it is given, and the run is
         none of its own making, one that :mod:`~napari_selfsup_recon.widgets.resume` reads.
+    folder
+        Where results are written frame by frame, and read from as needed; in memory if empty.
 
     Attributes
     ----------
@@ -80,6 +82,7 @@ class Job(ViewerJob):
         run: Callable[[RunPlan, Control], Iterator[Event]] | None = None,
         again: Again | None = None,
         stash: Stash | None = None,
+        folder: str = "",
     ) -> None:
         self.plan: RunPlan | None = None
         self._made: list[weakref.ReferenceType[Image]] = []
@@ -94,13 +97,15 @@ class Job(ViewerJob):
         # One core is left to the window.
         valve = Valve(Control(threads=max(1, (os.cpu_count() or 2) - 1)))
         # A try is not worth keeping: it saw little, for a short time.
-        run = run or partial(execute, keep_models=not preview)
+        run = run or partial(execute, keep_models=not preview, folder=folder or None)
         if stash is not None:
             run = partial(run_and_stash, run, stash)
         self.history = History()
         run = partial(run_and_record, run, self.history)
         self._drawing = False
         self._drawn: tuple[int, str] | None = None
+        self._removed = ""  # what the image was called when it was removed
+        self._farewell: Notice | None = None
         super().__init__(
             viewer,
             drive(make_plan, partial(run_and_keep, run), valve),
@@ -112,6 +117,9 @@ class Job(ViewerJob):
 
     def start(self) -> Job:
         """Begin; returns itself."""
+        viewer = self._viewer()
+        if viewer is not None:
+            viewer.layers.events.removed.connect(self._on_removed)
         return self._begin_work(0, self.source.name)
 
     @property
@@ -173,6 +181,22 @@ class Job(ViewerJob):
         if self.error is not None:
             raise self.error
         return self.layers
+
+    def _on_removed(self, event: Any) -> None:
+        """Say what becomes of the run when its image is removed: it has the values, and goes on."""
+        layer = self.source.layer()
+        if layer is not None and event.value is layer and not self._removed:
+            self._removed = str(layer.name)
+            self._say_removed(
+                "was removed. The run goes on with the values that it holds; its result will lie "
+                "where the image was."
+            )
+            self.changed.emit(self._state)
+
+    def _say_removed(self, what: str) -> None:
+        self.facts.notices = [n for n in self.facts.notices if n is not self._farewell]
+        self._farewell = Notice(f"{self._removed!r} {what}", "warning")
+        self.facts.notices.append(self._farewell)
 
     # -- from the worker, on the main thread ---------------------------------------------------
 
@@ -266,6 +290,8 @@ class Job(ViewerJob):
             for old in [layer for layer in viewer.layers if _is_preview_of(layer, event.key)]:
                 viewer.layers.remove(old)
         facts = event.provenance.as_dict() | {"preview": self.preview}
+        if event.path is not None:
+            facts["file"] = str(event.path)
         layer = add_layer(
             viewer,
             self._place,
@@ -319,6 +345,16 @@ class Job(ViewerJob):
 
     def _clear_up(self) -> None:
         self._guarded(lambda _: self._live.remove(), Event())
+        viewer = self._viewer()
+        if viewer is not None:
+            viewer.layers.events.removed.disconnect(self._on_removed)
+        if self._removed:
+            self._say_removed(
+                "was removed while the run went on. Its result lies where the image was. To run "
+                "anything else on the image, open it again."
+                if self._made
+                else "was removed while the run went on, and no result was kept."
+            )
         # The session keeps the last job; what a person removes must not live on in it.
         self.plan = None
         self.source = self._place = self.source.without_data()

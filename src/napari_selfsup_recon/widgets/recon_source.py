@@ -14,6 +14,7 @@ from napari_selfsup_recon.core.measurement import Measurement
 from napari_selfsup_recon.runs._scan import ANGLE_KEYS
 from napari_selfsup_recon.runs.instruments import Instrument
 from napari_selfsup_recon.widgets.bridge import Source, check_layer, guess_axes, source_of, unwrap
+from napari_selfsup_recon.widgets.levels import array_of
 
 _DARKEST, _BRIGHTEST = 0.01, 0.998
 _VIEWS = frozenset(("angle", "angles", "theta", "view", "views", "projection", "tilt"))
@@ -47,7 +48,7 @@ def recon_source(
     """
     layer = unwrap(layer)
     check_layer(layer)
-    data = layer.data[0] if layer.multiscale else layer.data
+    data = array_of(layer)
     axes = guess_axes(layer)
     if instrument == "mri" and layer.ndim in (3, 4) and data.shape[0] == 2:
         axes = ("c", *("z", "y", "x")[-(layer.ndim - 1) :])  # real and imaginary part
@@ -94,8 +95,14 @@ def result_source(source: Source, result: Measurement, viewer: Any) -> Source:
 
 
 def good_limits(values: Any) -> tuple[float, float]:
-    """Return contrast limits that pass over the few darkest and brightest pixels."""
-    known = np.asarray(values)[np.isfinite(values)]
+    """Return contrast limits that pass over the few darkest and brightest pixels.
+
+    Of values that are not in memory one image is looked at.
+    """
+    if not isinstance(values, np.ndarray):
+        values = values[tuple(n // 2 for n in values.shape[:-2])]
+    values = np.asarray(values)
+    known = values[np.isfinite(values)]
     if known.size == 0:
         return 0.0, 1.0
     low, high = np.quantile(known[:: max(1, known.size // 10**6)], (_DARKEST, _BRIGHTEST))
@@ -109,4 +116,4 @@ def values_of(reference: weakref.ReferenceType[Layer] | None) -> Any:
         return None
     if not isinstance(layer, Image | Labels):
         raise InputError(f"{layer.name!r} is no image.", hint="Choose an image or labels layer.")
-    return layer.data[0] if layer.multiscale else layer.data
+    return array_of(layer)

@@ -35,6 +35,12 @@ def sample_actions(viewer: Any) -> list[Action]:
     ]
 
 
+def disk_actions(dock: ReconWidget) -> list[Action]:
+    """Return the button that helps where results are larger than the memory."""
+    tip = "Asks for a folder, into which results are written frame by frame as OME-Zarr."
+    return [("Write to disk ...", tip, dock.run_card.place.ask)]
+
+
 def remedies(dock: ReconWidget, job: Job | BatchJob | None) -> list[Action]:
     """Return what helps with the problem of ``job``, or of the chosen image."""
     layer = dock.data.image.layer
@@ -45,7 +51,7 @@ def remedies(dock: ReconWidget, job: Job | BatchJob | None) -> list[Action]:
         return []
     actions: list[Action] = []
     if isinstance(job.error, OutOfMemoryError):
-        if dock.run_card.device.currentText() != "cpu":
+        if dock.run_card.device.value() != "cpu":
             actions.append(("Use the CPU", "Slower, with more memory.", lambda: use_cpu(dock)))
         actions.append(
             ("Smaller part", "Works on a box around the centre of the view.", lambda: use_box(dock))
@@ -82,7 +88,7 @@ def use_luminance(dock: ReconWidget) -> None:
 
 def use_cpu(dock: ReconWidget) -> None:
     """Run again on the CPU."""
-    dock.run_card.device.setCurrentText("cpu")
+    dock.run_card.device.setValue("cpu")
     dock.start()
 
 

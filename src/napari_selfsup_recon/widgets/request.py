@@ -26,6 +26,7 @@ from napari_selfsup_recon.widgets.choices import (
     PsfChoice,
     PsfKind,
 )
+from napari_selfsup_recon.widgets.levels import array_of, factors, first_voxel
 from napari_selfsup_recon.widgets.preferences import preview_interval
 from napari_selfsup_recon.widgets.recon_source import recon_source, values_of
 
@@ -38,12 +39,16 @@ _TRY_EVERY = 0.7
 
 @dataclass(frozen=True, eq=False)
 class Request:
-    """What is run, on what: ready to be resolved to a plan."""
+    """What is run, on what: ready to be resolved to a plan.
+
+    ``folder`` is where results are written; empty where they lie in memory.
+    """
 
     source: Source
     config: RunConfig
     psf: Measurement | None = None
     given: dict[str, Any] = field(default_factory=dict)
+    folder: str = ""
 
     def resolve(self) -> RunPlan:
         """Check everything and return the plan; see :func:`napari_selfsup_recon.runs.resolve`."""
@@ -89,6 +94,7 @@ def make_request(intent: Intent, viewer: Any, *, attempt: bool = False) -> Reque
         ),
         physics=physics_of(intent.psf, source.measurement),
         noise=intent.noise,
+        level=source.level,
         region=region,
         preview_every=_TRY_EVERY if attempt else preview_interval(),
     )
@@ -99,7 +105,7 @@ def make_request(intent: Intent, viewer: Any, *, attempt: bool = False) -> Reque
     psf = None
     if intent.data.task == "deconvolve" and intent.psf.kind is PsfKind.LAYER:
         psf = psf_of(intent.psf, source.measurement.spatial_ndim)
-    return Request(source, config, psf, given)
+    return Request(source, config, psf, given, "" if attempt else intent.folder)
 
 
 def clean_of(pick: CleanPick, source: Source) -> tuple[CleanChoice, dict[str, Any]]:
@@ -198,22 +204,22 @@ def one_slice(scan: Tomograph, measurement: Measurement, most: int = 1) -> Tomog
 
 def part_of(layer: Layer, viewer: Any, intent: Intent, *, attempt: bool = False) -> Source:
     """Return the frames of the layer that are worked on."""
-    axes = intent.data.axes or None
-    source = source_of(layer, axes=axes)
+    axes, level = intent.data.axes or None, intent.data.level
+    source = source_of(layer, axes=axes, level=level)
     names = source.measurement.axes
     part = Part.FRAME if attempt and intent.data.part is not Part.SLICE else intent.data.part
     lead = len(source.measurement.leading_shape)
-    shown = view_index(layer, viewer)
+    shown = view_index(layer, viewer, level)
     fixed = {
         axis: shown[axis]
         for axis, name in enumerate(names)
         if part is not Part.WHOLE and (axis < lead or (name == "z" and part is Part.SLICE))
     }
-    return source_of(layer, axes=names, fixed=fixed) if fixed else source
+    return source_of(layer, axes=names, fixed=fixed, level=level) if fixed else source
 
 
-def view_index(layer: Layer, viewer: Any) -> tuple[int, ...]:
-    """Return the voxel of the layer in the middle of the view."""
+def view_index(layer: Layer, viewer: Any, level: int = 0) -> tuple[int, ...]:
+    """Return the voxel of the layer, or of a level of it, in the middle of the view."""
     viewer = unwrap(viewer)
     point = list(viewer.dims.point)
     scene = getattr(viewer, "scene", viewer)  # napari before 0.9 has the camera on the viewer
@@ -221,12 +227,13 @@ def view_index(layer: Layer, viewer: Any) -> tuple[int, ...]:
     shown = viewer.dims.displayed
     for position, dim in enumerate(shown):
         point[dim] = centre[len(centre) - len(shown) + position]
-    voxel = np.round(layer.world_to_data(point[len(point) - layer.ndim :])).astype(int)
-    shape = layer.data[0].shape if layer.multiscale else layer.data.shape
+    finest = np.array(layer.world_to_data(point[len(point) - layer.ndim :]))
+    voxel = np.round((finest - first_voxel(layer, level)) / factors(layer, level)).astype(int)
+    shape = array_of(layer, level).shape
     return tuple(int(np.clip(v, 0, n - 1)) for v, n in zip(voxel, shape, strict=True))
 
 
-def slice_shown(layer: Layer, viewer: Any, axes: Sequence[str] = ()) -> int:
+def slice_shown(layer: Layer, viewer: Any, axes: Sequence[str] = (), level: int = 0) -> int:
     """Return which slice is in view, along z or the first other axis of images.
 
     Raises
@@ -234,14 +241,14 @@ def slice_shown(layer: Layer, viewer: Any, axes: Sequence[str] = ()) -> int:
     InputError
         If the layer cannot be used, or is a single image.
     """
-    measurement = source_of(layer, axes=axes or None).measurement
+    measurement = source_of(layer, axes=axes or None, level=level).measurement
     axis = slice_axis(measurement)
-    return view_index(layer, viewer)[axis]
+    return view_index(layer, viewer, level)[axis]
 
 
 def view_centre(layer: Layer, viewer: Any, source: Source) -> tuple[int, ...]:
     """Return :func:`view_index` along the spatial axes of the measurement."""
-    voxel = view_index(layer, viewer)
+    voxel = view_index(layer, viewer, source.level)
     free = [v for v, held in zip(voxel, source.fixed, strict=True) if held is None]
     return tuple(free[len(free) - source.measurement.spatial_ndim :])
 

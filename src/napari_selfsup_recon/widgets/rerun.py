@@ -20,6 +20,7 @@ from napari_selfsup_recon.runs.kept import Reuse
 from napari_selfsup_recon.runs.words import validate
 from napari_selfsup_recon.widgets.bridge import Source, is_psf, is_result, origin_of, source_of
 from napari_selfsup_recon.widgets.job import Job
+from napari_selfsup_recon.widgets.levels import level_count
 from napari_selfsup_recon.widgets.recon_source import recon_source
 from napari_selfsup_recon.widgets.request import view_index
 from napari_selfsup_recon.widgets.run_log import MOST_MODELS, MOST_STATES, Run, without_state
@@ -105,7 +106,9 @@ def source_for(run: Run, layer: Layer, viewer: Any) -> Source:
             told = replace(source.measurement, metadata=run.again.metadata)
             source = replace(source, measurement=told)
     else:
-        source = source_of(layer)
+        # Learned from a coarse level, it belongs on that of another pyramid, too.
+        level = min(config.level, level_count(layer) - 1)
+        source = source_of(layer, level=level)
     why = why_not(run.models, config, run.story.get("source", {}), source.measurement)
     if why:
         raise InputError(why, hint="Choose another image.")
@@ -131,7 +134,8 @@ def job_to_apply(viewer: Any, run: Run, layer: Layer) -> Job:
     InputError
         If they do not fit each other.
     """
-    source, config = source_for(run, layer, viewer), config_for(run)
+    source = source_for(run, layer, viewer)
+    config = config_for(run).model_copy(update={"level": source.level})
     reconstructs = config.task == "reconstruct"
     given = run.again.extras() if run.again is not None and reconstructs else {}
     models = tuple(map(without_state, run.models))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QLabel, QProgressBar, QToolButton, QWidget
+from qtpy.QtWidgets import QLabel, QProgressBar, QToolButton, QWidget
 
 from napari_selfsup_recon.core.memory import readable_bytes
-from napari_selfsup_recon.widgets._editors import guard_wheel
 from napari_selfsup_recon.widgets._humanize import duration
 from napari_selfsup_recon.widgets.curves import Curves
+from napari_selfsup_recon.widgets.device_box import DeviceBox
 from napari_selfsup_recon.widgets.facts import Facts
 from napari_selfsup_recon.widgets.message import MessageCard
 from napari_selfsup_recon.widgets.parts import (
@@ -21,6 +21,7 @@ from napari_selfsup_recon.widgets.parts import (
     note,
     row,
 )
+from napari_selfsup_recon.widgets.result_place import ResultPlace
 from napari_selfsup_recon.widgets.states import Look
 from napari_selfsup_recon.widgets.texts import TEXTS
 
@@ -53,11 +54,8 @@ class RunCard(Card):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("4  Run", parent)
         self.message = MessageCard()
-        self.device = QComboBox()
-        self.device.setEditable(True)
-        self.device.addItems(["auto", "cpu", "cuda", "mps"])
-        guard_wheel(self.device)
-        describe(self.device, *TEXTS["device"])
+        self.device = DeviceBox()
+        self.place = ResultPlace()
         self._needs = line()
         self.preview = button("&Preview", *TEXTS["preview"])
         self.run = button("&Run", *TEXTS["run"])
@@ -87,6 +85,9 @@ class RunCard(Card):
         form = form_layout()
         form.addRow(form_label("Device", self.device), self.device)
         form.addRow("", self._needs)
+        form.addRow(form_label("Result", self.place), self.place)
+        form.setRowVisible(self.place, False)
+        self._form = form
         self.body.addLayout(form)
         self.body.addWidget(self.message)
         self.body.addLayout(row(self.preview, self.run))
@@ -113,13 +114,14 @@ class RunCard(Card):
             (self.save_curves, self.curvesWanted),
         ):
             push.clicked.connect(lambda *_, signal=signal: signal.emit())
-        self.device.currentTextChanged.connect(lambda _: self.deviceChanged.emit())
+        self.device.valueChanged.connect(self.deviceChanged.emit)
 
     def show_look(self, look: Look) -> None:
         """Enable, show and name things as ``look`` says."""
         window = self.window()
         held = window.focusWidget() if window is not None else None
         self.device.setEnabled(look.can_edit)
+        self.place.setEnabled(look.can_edit)
         self.preview.setEnabled(look.can_preview)
         self.run.setEnabled(look.can_run)
         self.pause.setEnabled(look.can_pause)
@@ -179,6 +181,10 @@ class RunCard(Card):
             return
         text = f"needs {readable_bytes(needed)} of {readable_bytes(free)}"
         self._needs.setText(f"⚠ {text}" if needed > free else text)
+
+    def offer_disk(self, offered: bool) -> None:
+        """Offer to write results to disk, where that helps or was chosen."""
+        self._form.setRowVisible(self.place, offered or bool(self.place.value()))
 
     def hide_curves(self) -> None:
         """Make room for what is being set."""

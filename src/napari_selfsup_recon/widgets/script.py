@@ -22,6 +22,12 @@ from napari_selfsup_recon.widgets.request import Request
 
 _PLAIN = "no file holds these values: save them as {name}, or save the script with its data"
 
+_TO_FILE = """\
+        path = f"result_{event.key}.ome.tif"
+        print(event.label, "->", write(path, event.measurement, overwrite=True))"""
+_ON_DISK = """\
+        print(event.label, "->", event.path)"""
+
 
 @dataclass(frozen=True, eq=False)
 class Script:
@@ -39,6 +45,8 @@ class Script:
         What is read, by name: ``"image"``, ``"psf"``, ``"flat"`` and so on.
     files
         Of these, those that a file of the user holds: name to path.
+    results
+        Folder into which results are written frame by frame; empty where they lie in memory.
     """
 
     title: str
@@ -46,6 +54,7 @@ class Script:
     threads: int
     arrays: Mapping[str, Any] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
+    results: str = ""
 
     def cells(self, folder: str = "") -> list[str]:
         """Return the parts of the script; data that no file holds lie in ``folder``."""
@@ -54,12 +63,12 @@ class Script:
         if given:
             more += ", given={" + ", ".join(f'"{name}": {name}' for name in given) + "}"
         reads = [self._read(name, folder) for name in self.arrays]
+        files = ["read"] if any("read(" in text for text in reads) else []
+        files += [] if self.results else ["write"]
         imports = [
             "import numpy as np" if any("np." in text for text in reads) else "",
             "from napari_selfsup_recon import Measurement",
-            "from napari_selfsup_recon.io.volumes import read, write"
-            if any("read(" in text for text in reads)
-            else "from napari_selfsup_recon.io.volumes import write",
+            *([f"from napari_selfsup_recon.io.volumes import {', '.join(files)}"] if files else []),
             "from napari_selfsup_recon.runs import Control, Result, RunConfig, resolve",
             "from napari_selfsup_recon.runs.execute import execute",
         ]
@@ -71,10 +80,8 @@ class Script:
             f"config = RunConfig.model_validate(\n{_indented(options)}\n)",
             f"plan = resolve(config, image{more})\nprint(plan.summary())",
             # The same number of threads as in the window: the last digits depend on it.
-            f"for event in execute(plan, Control(threads={self.threads})):\n"
-            "    if isinstance(event, Result):\n"
-            '        path = f"result_{event.key}.ome.tif"\n'
-            '        print(event.label, "->", write(path, event.measurement, overwrite=True))',
+            f"for event in execute(plan, Control(threads={self.threads}){self._folder}):\n"
+            f"    if isinstance(event, Result):\n{_ON_DISK if self.results else _TO_FILE}",
         ]
 
     def text(self, folder: str = "") -> str:
@@ -111,7 +118,7 @@ class Script:
     def _read(self, name: str, folder: str) -> str:
         values = self.arrays[name]
         if name in self.files:
-            data, remark = f"read({self.files[name]!r}).data", ""
+            data, remark = f"read({self.files[name]!r}{self._level(name)}).data", ""
         else:
             path = f"{folder}/{name}.npy" if folder else f"{name}.npy"
             data = f"np.load({path!r})"
@@ -128,6 +135,14 @@ class Script:
         }
         told = "".join(f"    {key}={value!r},\n" for key, value in facts.items() if value)
         return f"{remark}{name} = Measurement(\n    {data},\n{told})"
+
+    @property
+    def _folder(self) -> str:
+        return f", folder={self.results!r}" if self.results else ""
+
+    def _level(self, name: str) -> str:
+        level = self.config.level if name == "image" else 0
+        return f", level={level}" if level else ""
 
 
 def script_of(request: Request) -> Generator[str, None, Script]:
@@ -147,7 +162,7 @@ def script_of(request: Request) -> Generator[str, None, Script]:
     files: dict[str, str] = {}
     layer = source.layer()
     path = getattr(getattr(layer, "source", None), "path", None)
-    if path and holds(path, source.measurement):
+    if path and holds(path, source.measurement, source.level):
         files["image"] = str(path)
     verbs = {"deconvolve": "sharpened", "denoise": "denoised", "reconstruct": "reconstructed"}
     config = request.config
@@ -157,15 +172,16 @@ def script_of(request: Request) -> Generator[str, None, Script]:
         threads=max(1, (os.cpu_count() or 2) - 1),
         arrays=arrays,
         files=files,
+        results=request.folder,
     )
 
 
-def holds(path: str, measurement: Measurement) -> bool:
-    """Whether reading ``path`` gives the values of ``measurement``."""
+def holds(path: str, measurement: Measurement, level: int = 0) -> bool:
+    """Whether reading ``path``, or a level of it, gives the values of ``measurement``."""
     from napari_selfsup_recon.io.volumes import read
 
     with suppress(ReconError, OSError, ValueError):
-        found = read(path)
+        found = read(path, level=level)
         return found.shape == measurement.shape and fingerprint(found.data) == fingerprint(
             measurement.data
         )

@@ -119,9 +119,15 @@ class Session:
         self.intent = intent
         request = make_request(intent, self.viewer, attempt=attempt)
         again = again_of(request.source, request.config, request.psf, request.given)
-        return self.start(
-            Job(self.viewer, request.source, request.resolve, preview=attempt, again=again)
+        job = Job(
+            self.viewer,
+            request.source,
+            request.resolve,
+            preview=attempt,
+            again=again,
+            folder=request.folder,
         )
+        return self.start(job)
 
     def _on_result(self, result: Result, layer: Image) -> None:
         job = self.job

@@ -12,6 +12,11 @@ TEXTS: dict[str, tuple[str, str]] = {
         "How the dimensions are read. z, y, x are restored together; times (t) and channels (c) "
         "one by one.",
     ),
+    "level": (
+        "Level",
+        "Which resolution of the image is worked on, with its size in memory. Coarse levels are "
+        "quick and show less; the result lies where the image does.",
+    ),
     "voxel": (
         "Voxel size",
         "Size of one voxel. Widths of the PSF are given in this unit, and scale bars use it.",
@@ -186,7 +191,12 @@ TEXTS: dict[str, tuple[str, str]] = {
     "rival": ("Baseline", "The classical method that runs first."),
     "device": (
         "Device",
-        "Where to compute. auto takes the GPU with the most free memory, else the CPU.",
+        "Where to compute, and how much memory is free there. auto takes the GPU with most of it, "
+        "else the CPU. GPUs are looked for when the list is opened.",
+    ),
+    "place": (
+        "Place of the result",
+        "In memory, or frame by frame as OME-Zarr in a folder, for what is larger than the memory.",
     ),
     "preview": (
         "Preview",

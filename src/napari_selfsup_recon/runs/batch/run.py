@@ -124,7 +124,11 @@ def _run_row(
     try:
         kspace = plan.config.physics.instrument == "mri"
         measurement = read_source(
-            row.input.path, plan.reading, scene=row.input.scene, kspace=kspace
+            row.input.path,
+            plan.reading,
+            scene=row.input.scene,
+            level=plan.config.level,
+            kspace=kspace,
         )
         config = row_config(plan, row, measurement)
         _check_outputs(plan, row)
