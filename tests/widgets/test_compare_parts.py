@@ -13,8 +13,8 @@ from napari_selfsup_recon.runs.plan import resolve
 from napari_selfsup_recon.widgets import reblur
 from napari_selfsup_recon.widgets.bridge import add_layer, source_of
 from napari_selfsup_recon.widgets.line_profile import ends_of, peak_width, profile
-from napari_selfsup_recon.widgets.pairing import difference, overlap, placed_like
-from napari_selfsup_recon.widgets.scores import fit, middle, scores
+from napari_selfsup_recon.widgets.pairing import difference, middle, overlap, placed_like
+from napari_selfsup_recon.widgets.scores import fit, scores
 
 pytestmark = pytest.mark.gui
 

@@ -257,7 +257,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "reference": (
         "Reference",
         "The true image, or the best there is. With it PSNR, SSIM and NRMSE are measured, after "
-        "the straight line that fits the grey values best.",
+        "the straight line that fits the grey values best, and the finest detail that agrees with "
+        "it (Fourier correlation).",
     ),
     "measure": ("Measure", "Measures the compared images; large ones in their middle."),
     "runs": (
@@ -332,7 +333,9 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Scores",
         "Sum: of the grey values, over that of the first image. Below 0: share of negative values. "
         "Misfit: root mean square of what the image does not explain of the measurement. "
-        "Structure: correlation of neighbours in that residual, 0 if it is noise.",
+        "Structure: correlation of neighbours in that residual, 0 if it is noise. "
+        "Resolution: finest detail that agrees with the reference (Fourier ring or shell "
+        "correlation of 0.5); without one, of raw images alone, what the noise leaves.",
     ),
     "batch files": (
         "Files",
