@@ -23,6 +23,7 @@ from napari_selfsup_recon.runs.clean import CleanChoice
 from napari_selfsup_recon.runs.config import Boundary, NoiseChoice, PhysicsChoice, RunConfig
 from napari_selfsup_recon.runs.instruments import SCANS, Instrument, Sampling, Tomograph
 from napari_selfsup_recon.runs.plan import resolve
+from napari_selfsup_recon.runs.psf_channels import GivenPsf
 from napari_selfsup_recon.runs.words import validate
 from napari_selfsup_recon.widgets.again import again_of
 from napari_selfsup_recon.widgets.bridge import source_of, unwrap
@@ -31,7 +32,7 @@ from napari_selfsup_recon.widgets.comparison import Comparison
 from napari_selfsup_recon.widgets.job import Job
 from napari_selfsup_recon.widgets.mode_bar import MODES
 from napari_selfsup_recon.widgets.recon_source import recon_source
-from napari_selfsup_recon.widgets.request import psf_of
+from napari_selfsup_recon.widgets.request import channels_of, psf_of
 from napari_selfsup_recon.widgets.saved_runs import open_run, save_run
 from napari_selfsup_recon.widgets.script_inputs import model_of, values_of
 from napari_selfsup_recon.widgets.session import Session
@@ -50,7 +51,7 @@ AnyNoise = NoiseChoice | Mapping[str, Any]
 def deconvolve(
     viewer: Any,
     image: Layer,
-    psf: AnyImage | None = None,
+    psf: AnyImage | Sequence[AnyImage] | None = None,
     *,
     fwhm: float | Sequence[float] | None = None,
     microscope: AnyMicroscope | None = None,
@@ -75,7 +76,8 @@ def deconvolve(
     image
         Grey-scale image layer, 2D or 3D; leading axes (times, channels) are run one by one.
     psf
-        The point spread function: a layer, an array on the grid of the image, or a file.
+        The point spread function: a layer, an array on the grid of the image, or a file. One
+        for each channel is given as a list of them, or with a channel axis in front.
     fwhm
         Instead of ``psf``: full width at half maximum of a Gaussian, in the units of the image; one
         value, or one for each of z, y, x.
@@ -126,7 +128,11 @@ def deconvolve(
     widths = (float(fwhm),) if isinstance(fwhm, int | float) else fwhm
     if isinstance(psf, str | os.PathLike):
         physics = PhysicsChoice(psf="file", path=os.fspath(psf), boundary=boundary)
-        given: Measurement | np.ndarray[Any, Any] | None = None
+        given: GivenPsf | None = None
+    elif isinstance(psf, list | tuple) and all(isinstance(one, str | os.PathLike) for one in psf):
+        paths = tuple(os.fspath(one) for one in psf)
+        physics = PhysicsChoice(psf="file", path=paths, boundary=boundary)
+        given = None
     elif psf is not None:
         physics = PhysicsChoice(psf="array", boundary=boundary)
         given = _psf(psf, image, axes)
@@ -368,7 +374,7 @@ def _run(
     viewer: Any,
     image: Layer,
     config: RunConfig,
-    psf: Measurement | np.ndarray[Any, Any] | None,
+    psf: GivenPsf | None,
     axes: Sequence[str] | None,
     background: bool,
     given: Mapping[str, Any] | None = None,
@@ -382,8 +388,25 @@ def _run(
     return job if background else job.wait()
 
 
-def _psf(psf: Any, image: Layer, axes: Sequence[str] | None) -> Measurement | np.ndarray[Any, Any]:
+def _psf(psf: Any, image: Layer, axes: Sequence[str] | None) -> GivenPsf:
+    if isinstance(psf, list | tuple) and all(map(_is_image, psf)):
+        return [_one_psf(one, image, axes) for one in psf]
+    return _one_psf(psf, image, axes)
+
+
+def _is_image(value: Any) -> bool:
+    return isinstance(unwrap(value), Layer | str | os.PathLike) or hasattr(value, "shape")
+
+
+def _one_psf(
+    psf: Any, image: Layer, axes: Sequence[str] | None
+) -> Measurement | np.ndarray[Any, Any]:
+    if isinstance(psf, str | os.PathLike):
+        from napari_selfsup_recon.io import volumes
+
+        return volumes.read(psf)
     if not isinstance(unwrap(psf), Layer):
         return np.asarray(psf)
-    ndim = source_of(image, axes=axes).measurement.spatial_ndim
-    return psf_of(PsfChoice(kind=PsfKind.LAYER, layer=weakref.ref(unwrap(psf))), ndim)
+    measured = source_of(image, axes=axes).measurement
+    choice = PsfChoice(kind=PsfKind.LAYER, layer=weakref.ref(unwrap(psf)))
+    return psf_of(choice, measured.spatial_ndim, channels_of(measured, None))

@@ -85,11 +85,14 @@ def _physics(
         return {"physics": _instrument(arguments, config), **trust}
     update: dict[str, Any] = {}
     if arguments.psf:
-        update |= {"psf": "file", "path": arguments.psf, "fwhm": None}
+        files = tuple(arguments.psf)
+        update |= {"psf": "file", "path": files if len(files) > 1 else files[0]}
+        update |= {"fwhm": None, "wavelengths": None}
     if arguments.gaussian_fwhm:
         widths = numbers(arguments.gaussian_fwhm, "--gaussian-fwhm")
         update |= {"psf": "gaussian", "path": None, "fwhm": widths}
-    if given := given_facts(arguments, "microscope"):
+    given = given_facts(arguments, "microscope")
+    if given or arguments.wavelengths:
         if arguments.psf or arguments.gaussian_fwhm:
             raise InputError(
                 "The PSF is given twice: computed from theory, and otherwise.",
@@ -101,6 +104,8 @@ def _physics(
             known |= config.physics.microscope.model_dump(exclude_defaults=True)
         microscope = read_typed(Microscope, known | given, where="microscope")
         update |= {"psf": "theory", "path": None, "fwhm": None, "microscope": microscope}
+        if arguments.wavelengths:
+            update["wavelengths"] = numbers(arguments.wavelengths, "--wavelengths")
     if arguments.psf_keep:
         update["keep"] = tuple(step.strip() for step in arguments.psf_keep.split(","))
     if arguments.boundary:
@@ -206,7 +211,7 @@ def _outputs(arguments: argparse.Namespace, config: RunConfig) -> Outputs:
 def _more_inputs(physics: PhysicsChoice) -> list[str]:
     """Return the files that are read besides the image."""
     scan, sampling = physics.scan or Tomograph(), physics.sampling or Sampling()
-    paths = (physics.path, scan.angles, scan.flat, scan.dark, sampling.path)
+    paths = (*physics.files, scan.angles, scan.flat, scan.dark, sampling.path)
     return [path for path in paths if path]
 
 

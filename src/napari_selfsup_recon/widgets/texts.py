@@ -138,7 +138,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "psf look": ("Look at the PSF", "Shows what would be repaired, and adds nothing."),
     "psf add": ("Make a PSF layer", "Adds the prepared PSF as a layer of its own."),
     "psf cancel": ("Cancel", "Ends what is under way; nothing is added."),
-    "thumbnail": ("PSF", "The PSF as it is used: seen from above (xy) and from the side (xz)."),
+    "thumbnail": ("PSF", "The PSF as it is used."),
     "method": ("Method", "How the image is restored."),
     "baseline": (
         "Also run the baseline",
