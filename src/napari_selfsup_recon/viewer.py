@@ -22,6 +22,7 @@ from napari_selfsup_recon.runs.clean import CleanChoice
 from napari_selfsup_recon.runs.config import Boundary, NoiseChoice, PhysicsChoice, RunConfig
 from napari_selfsup_recon.runs.instruments import SCANS, Instrument, Sampling, Tomograph
 from napari_selfsup_recon.runs.plan import resolve
+from napari_selfsup_recon.runs.psf_channels import GivenPsf
 from napari_selfsup_recon.runs.words import validate
 from napari_selfsup_recon.widgets.again import again_of
 from napari_selfsup_recon.widgets.bridge import source_of, unwrap
@@ -47,7 +48,7 @@ AnyNoise = NoiseChoice | Mapping[str, Any]
 def deconvolve(
     viewer: Any,
     image: Layer,
-    psf: AnyImage | None = None,
+    psf: AnyImage | Sequence[AnyImage] | None = None,
     *,
     fwhm: float | Sequence[float] | None = None,
     microscope: AnyMicroscope | None = None,
@@ -74,7 +75,8 @@ def deconvolve(
     image
         Grey-scale image layer, 2D or 3D; leading axes (times, channels) are run one by one.
     psf
-        The point spread function: a layer, an array on the grid of the image, or a file.
+        The point spread function: a layer, an array on the grid of the image, or a file. One
+        for each channel is given as a list of them, or with a channel axis in front.
     fwhm
         Instead of ``psf``: full width at half maximum of a Gaussian, in the units of the image; one
         value, or one for each of z, y, x.
@@ -130,7 +132,11 @@ def deconvolve(
     widths = (float(fwhm),) if isinstance(fwhm, int | float) else fwhm
     if isinstance(psf, str | os.PathLike):
         physics = PhysicsChoice(psf="file", path=os.fspath(psf), boundary=boundary)
-        given: Measurement | np.ndarray[Any, Any] | None = None
+        given: GivenPsf | None = None
+    elif isinstance(psf, list | tuple) and all(isinstance(one, str | os.PathLike) for one in psf):
+        paths = tuple(os.fspath(one) for one in psf)
+        physics = PhysicsChoice(psf="file", path=paths, boundary=boundary)
+        given = None
     elif psf is not None:
         physics = PhysicsChoice(psf="array", boundary=boundary)
         given = psf_given(psf, image, axes)
@@ -376,7 +382,7 @@ def _run(
     viewer: Any,
     image: Layer,
     config: RunConfig,
-    psf: Measurement | np.ndarray[Any, Any] | None,
+    psf: GivenPsf | None,
     axes: Sequence[str] | None,
     background: bool,
     folder: str | os.PathLike[str] | None,

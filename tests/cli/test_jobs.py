@@ -115,6 +115,17 @@ def test_several_models_get_a_number(movie: Path, tmp_path: Path) -> None:
     assert [(m.frame, m.step) for m in marks] == [(n, k) for n in range(3) for k in range(1, 6)]
 
 
+def test_models_of_frames_are_never_replaced_unasked(
+    movie: Path, tmp_path: Path, capsys: Errors
+) -> None:
+    (tmp_path / "net_1.nsr").write_bytes(b"mine")
+    given = ("denoise", movie, "--method", "fake", "-o", tmp_path / "a.npy", "--channel", 0)
+    assert run(*given, "--save-model", tmp_path / "net.nsr") == 3
+    assert "net_1.nsr' already exists" in capsys.readouterr().err
+    assert not (tmp_path / "a.npy").exists()
+    assert (tmp_path / "net_1.nsr").read_bytes() == b"mine"
+
+
 def test_curves_are_refused_before_the_work(image: Path, tmp_path: Path, capsys: Errors) -> None:
     (tmp_path / "there.csv").write_text("mine")
     given = ("denoise", image, "-o", tmp_path / "a.npy", "--save-curves", tmp_path / "there.csv")

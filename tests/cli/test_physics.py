@@ -61,6 +61,39 @@ def test_flags_refine_a_configuration(tmp_path: Path, capsys: Errors) -> None:
     assert values["noise"] == {"gain": 2.0, "read_noise": 3.0}
 
 
+def test_a_psf_for_each_channel(tmp_path: Path, capsys: Errors) -> None:
+    data = np.random.default_rng(0).poisson(50, (2, 24, 20)).astype(np.float32)
+    np.save(tmp_path / "two.npy", data)
+    kernels = [np.outer(k, k) for k in (np.array([1.0, 2, 1, 0, 0]), np.array([1.0, 3, 5, 3, 1]))]
+    for name, kernel in (("a", kernels[0]), ("b", kernels[1]), ("both", np.stack(kernels))):
+        np.save(tmp_path / f"{name}.npy", kernel)
+
+    def flags(*names: str) -> list[object]:
+        return [part for name in names for part in ("--psf", tmp_path / f"{name}.npy")]
+
+    def made(*given: object) -> np.ndarray:
+        out = tmp_path / "out.npy"
+        how = ("--method", "richardson-lucy", "--set", "iterations=3", "--overwrite", "-o", out)
+        assert run("deconvolve", tmp_path / "two.npy", "--axes", "cyx", *given, *how) == 0
+        return np.load(out).squeeze()
+
+    both = made(*flags("a", "b"))
+    np.testing.assert_array_equal(made(*flags("both")), both)
+    for channel, name in enumerate("ab"):
+        np.testing.assert_array_equal(made(*flags(name), "--channel", channel), both[channel])
+        np.testing.assert_array_equal(made(*flags("both"), "--channel", channel), both[channel])
+    assert "Each of the 2 channels has a PSF of its own" in capsys.readouterr().err
+    out = ("-o", tmp_path / "never.npy")
+    wrong = ("deconvolve", tmp_path / "two.npy", "--axes", "cyx", *out)
+    assert run(*wrong, *flags("a", "b", "a")) == 2
+    assert "There are 3 PSFs, but 'two' has 2 channels" in capsys.readouterr().err
+    assert run("deconvolve", tmp_path / "two.npy", *flags("a", "b"), "-o", tmp_path / "b.npy") == 2
+    assert "is an input of this run" in capsys.readouterr().err
+    assert run("deconvolve", *MICROSCOPE, "--wavelengths", "500,600", "--dump-config") == 0
+    physics = tomllib.loads(capsys.readouterr().out)["physics"]
+    assert (physics["psf"], physics["wavelengths"]) == ("theory", [500.0, 600.0])
+
+
 def test_known_noise_goes_with_the_result(image: Path, tmp_path: Path) -> None:
     out = tmp_path / "a.npy"
     flags = ("--noise-gain", 1, "--noise-offset", 0, "--read-noise", 0.5)

@@ -10,6 +10,7 @@ import pytest
 
 import recon_fakes
 from napari_selfsup_recon.cli import main
+from napari_selfsup_recon.core.errors import JobFailedError
 from napari_selfsup_recon.io import volumes
 
 Errors = pytest.CaptureFixture[str]
@@ -137,3 +138,39 @@ def test_companions_go_beside_the_result(scan: Path, capsys: Errors) -> None:
     (scan / "a.ome.tif").unlink()
     assert run("reconstruct", scan / "scan.npy", *flags) == 3  # a companion is there already
     assert "exists" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "flags"),
+    [
+        ("spread", ("scan.npy", "--method", "ei")),
+        ("disagreement", ("scan.npy", "--method", "siam")),
+        ("phase", ("k.npy", "--method", "ei", "--instrument", "mri")),
+        ("disagreement", ("k.npy", "--method", "siam", "--instrument", "mri")),
+    ],
+)
+def test_companions_that_exist_are_never_replaced_unasked(
+    scan: Path, capsys: Errors, monkeypatch: pytest.MonkeyPatch, name: str, flags: tuple[str, ...]
+) -> None:
+    def begin(*_: object, **__: object) -> None:
+        raise JobFailedError("work was begun")
+
+    monkeypatch.setattr("napari_selfsup_recon.cli._job.execute", begin)
+    space = np.fft.fft2(np.random.default_rng(0).random((3, 24, 24)), norm="ortho")
+    np.save(scan / "k.npy", (space * (np.arange(24) % 3 > 0)).astype(np.complex64))
+    there = scan / f"out_{name}.npy"
+    there.write_bytes(b"mine")
+    source, *more = flags
+    given = ("reconstruct", scan / source, *more, "-o", scan / "out.npy", "--set", "steps=1")
+    assert run(*given, "--trust") == 3
+    assert f"out_{name}.npy' already exists" in capsys.readouterr().err
+    assert there.read_bytes() == b"mine"
+    # What is not written may lie there; what may be replaced, too.
+    for passes in ((), ("--trust", "--overwrite")):
+        assert run(*given, *passes) == 4
+        assert "work was begun" in capsys.readouterr().err
+    # An input is not replaced even then.
+    np.save(there, np.load(scan / source))
+    given = ("reconstruct", there, *more, "-o", scan / "out.npy")
+    assert run(*given, "--trust", "--overwrite") == 2
+    assert "is an input of this run" in capsys.readouterr().err

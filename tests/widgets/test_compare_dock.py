@@ -139,7 +139,9 @@ def test_what_to_trust_of_a_reconstruction(viewer, qtbot, monkeypatch):
     qtbot.addWidget(bar)
     bar.show()
     shown = [(layer, layer.visible) for layer in viewer.layers]
-    for name, push in bar.buttons.items():
+    assert [bar.buttons[name].isVisible() for name in companions.RARE] == [False, False]
+    usual = {n: push for n, push in bar.buttons.items() if n not in companions.RARE}
+    for name, push in usual.items():
         push.click()
         made = companions.companion(result, name)
         assert [layer for layer in viewer.layers if layer.visible] == [made]
@@ -148,6 +150,34 @@ def test_what_to_trust_of_a_reconstruction(viewer, qtbot, monkeypatch):
     assert [(layer, layer.visible) for layer in viewer.layers] == shown
     assert bar.words == ""
     assert companions.result_of(made) is result
+
+
+def test_what_only_some_results_have(viewer, qtbot, monkeypatch):
+    recon_fakes.install(monkeypatch)
+
+    def apart(self, y):
+        return np.abs(self.reconstruct(y)) + 1
+
+    monkeypatch.setattr(recon_fakes.FakeRecon, "disagreement", apart, raising=False)
+    space = np.fft.fft2(np.random.default_rng(0).random((2, 24, 24)), norm="ortho")
+    pair = np.stack([space.real, space.imag]) * (np.arange(24) % 3 > 0)
+    layer = viewer.add_image(pair.astype(np.float32), name="k")
+    (result,) = reconstruct(viewer, layer, "mri", method="fake-recon", baseline=None, trust=True)
+    settle(qtbot)
+    bar = TrustBar(viewer, lambda: result)
+    qtbot.addWidget(bar)
+    bar.show()
+    for name, title in (("disagreement", "Disagreement"), ("phase", "Phase")):
+        push = bar.buttons[name]
+        assert push.isVisible()
+        assert push.accessibleName() == push.text() == title
+        push.click()
+        made = companions.companion(result, name)
+        assert [layer for layer in viewer.layers if layer.visible] == [made]
+        assert made.name == f"{result.name} {name}"
+        assert bar.words == companions.HOW_TO_READ[name] != ""
+    first, second = (bar.layout().itemAt(n).minimumSize().width() for n in range(2))
+    assert second <= first
 
 
 def test_the_residual_of_a_denoised_image(viewer, cells, qtbot):

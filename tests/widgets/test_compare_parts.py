@@ -13,8 +13,8 @@ from napari_selfsup_recon.runs.plan import resolve
 from napari_selfsup_recon.widgets import reblur
 from napari_selfsup_recon.widgets.bridge import add_layer, source_of
 from napari_selfsup_recon.widgets.line_profile import ends_of, peak_width, profile
-from napari_selfsup_recon.widgets.pairing import difference, overlap, placed_like
-from napari_selfsup_recon.widgets.scores import fit, middle, scores
+from napari_selfsup_recon.widgets.pairing import difference, middle, overlap, placed_like
+from napari_selfsup_recon.widgets.scores import fit, scores
 
 pytestmark = pytest.mark.gui
 
@@ -114,7 +114,7 @@ def test_the_residual_of_a_perfect_image_is_its_noise(viewer, boundary):
     rng = np.random.default_rng(1)
     psf = np.outer([1, 2, 1], [1, 2, 1]).astype(np.float32) / 16
     true = np.pad(rng.random((20, 24)), 6).astype(np.float32)
-    clean = blurred(true, Recipe(psf, boundary))
+    clean = blurred(true, Recipe((psf,), boundary))
     noise = rng.normal(0, 0.1, clean.shape).astype(np.float32)
     raw = viewer.add_image(clean + noise, name="raw", scale=(2, 2))
     result = add_layer(viewer, source_of(raw), true, "perfect")

@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_selfsup_recon.core.errors import InputError
-from napari_selfsup_recon.runs.result import COMPANIONS, Result
+from napari_selfsup_recon.runs.result import Result
 
 
 @dataclass(frozen=True)
 class Outputs:
-    """The files of a run."""
+    """The files of a run; ``companions`` are the names of what goes beside the result."""
 
     result: Path
     baseline: Path | None = None
     model: Path | None = None
     overwrite: bool = False
-    companions: bool = False
+    companions: tuple[str, ...] = ()
     curves: Path | None = None
 
     def check(self, sources: Sequence[Path]) -> None:
@@ -36,6 +36,7 @@ class Outputs:
         from napari_selfsup_recon.io.models import check_model_path
 
         images = [path for path in (self.result, self.baseline) if path is not None]
+        images += [self.companion(name) for name in self.companions]
         paths = [*images, *(path for path in (self.model, self.curves) if path is not None)]
         for path in paths:
             if any(_same(path, source) for source in sources):
@@ -47,14 +48,26 @@ class Outputs:
             raise InputError(
                 "Two outputs have the same name.", hint="Choose different names for them."
             )
-        if self.companions:
-            images += [self.companion(name) for name in COMPANIONS]
         for path in images:
             volumes.check_writable(path, overwrite=self.overwrite)
-        if self.model is not None:
+        if self.model is not None:  # of several frames: check_models()
             check_model_path(self.model, overwrite=self.overwrite)
         if self.curves is not None:
             check_curves_path(self.curves, overwrite=self.overwrite)
+
+    def check_models(self, count: int) -> None:
+        """Refuse to replace the models of ``count`` frames.
+
+        Raises
+        ------
+        FileError
+            If one cannot be written, or exists and may not be replaced.
+        """
+        from napari_selfsup_recon.io.models import check_model_path
+
+        if self.model is not None:
+            for number in range(count):
+                check_model_path(_model(self.model, number, count), overwrite=self.overwrite)
 
     def companion(self, name: str) -> Path:
         """Return where a companion of the result goes."""
@@ -66,6 +79,8 @@ class Outputs:
         from napari_selfsup_recon.io import volumes
 
         for name, measurement in result.companions.items():
+            if name not in self.companions:
+                continue
             path = self.companion(name)
             volumes.write(path, measurement, provenance=result.provenance, overwrite=self.overwrite)
             yield path
@@ -82,10 +97,13 @@ class Outputs:
 def save_models(result: Result, path: Path, overwrite: bool) -> Iterator[Path]:
     """Save the trained methods of a result; several get the number of their frame in the name."""
     for number, model in enumerate(result.models):
-        several = len(result.models) > 1
-        target = path.with_stem(f"{path.stem}_{number}") if several else path
+        target = _model(path, number, len(result.models))
         yield model.save(target, overwrite=overwrite)
 
 
 def _same(one: Path, other: Path) -> bool:
     return one.resolve() == other.resolve()
+
+
+def _model(path: Path, number: int, count: int) -> Path:
+    return path.with_stem(f"{path.stem}_{number}") if count > 1 else path

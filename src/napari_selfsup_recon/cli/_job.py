@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from contextlib import closing
+from math import prod
 from pathlib import Path
 from typing import Any, cast
 
@@ -27,7 +28,7 @@ from napari_selfsup_recon.runs.instruments import SCANS, Sampling, Tomograph
 from napari_selfsup_recon.runs.microscope import read_microscope
 from napari_selfsup_recon.runs.plan import RunPlan, resolve
 from napari_selfsup_recon.runs.reading import Reading, read_source
-from napari_selfsup_recon.runs.result import Result
+from napari_selfsup_recon.runs.result import Result, companion_names
 from napari_selfsup_recon.runs.words import validate
 
 
@@ -48,6 +49,8 @@ def run(arguments: argparse.Namespace) -> int:
         raise InputError("There is no input image.", hint="Name the file to work on.")
     outputs = _outputs(arguments, config)
     plan = resolve(config, measurement)
+    if plan.problem is None:  # of a scan all slices share one model
+        outputs.check_models(prod(plan.measurement.leading_shape))
     return _execute(plan, outputs, arguments)
 
 
@@ -84,11 +87,14 @@ def _physics(
         return {"physics": _instrument(arguments, config), **trust}
     update: dict[str, Any] = {}
     if arguments.psf:
-        update |= {"psf": "file", "path": arguments.psf, "fwhm": None}
+        files = tuple(arguments.psf)
+        update |= {"psf": "file", "path": files if len(files) > 1 else files[0]}
+        update |= {"fwhm": None, "wavelengths": None}
     if arguments.gaussian_fwhm:
         widths = numbers(arguments.gaussian_fwhm, "--gaussian-fwhm")
         update |= {"psf": "gaussian", "path": None, "fwhm": widths}
-    if given := given_facts(arguments, "microscope"):
+    given = given_facts(arguments, "microscope")
+    if given or arguments.wavelengths:
         if arguments.psf or arguments.gaussian_fwhm:
             raise InputError(
                 "The PSF is given twice: computed from theory, and otherwise.",
@@ -100,6 +106,8 @@ def _physics(
             known |= config.physics.microscope.model_dump(exclude_defaults=True)
         microscope = read_typed(Microscope, known | given, where="microscope")
         update |= {"psf": "theory", "path": None, "fwhm": None, "microscope": microscope}
+        if arguments.wavelengths:
+            update["wavelengths"] = numbers(arguments.wavelengths, "--wavelengths")
     if arguments.psf_keep:
         update["keep"] = tuple(step.strip() for step in arguments.psf_keep.split(","))
     if arguments.boundary:
@@ -191,9 +199,8 @@ def _outputs(arguments: argparse.Namespace, config: RunConfig) -> Outputs:
     sources = [arguments.input, *_more_inputs(config.physics)]
     if config.clean is not None and config.clean.path:
         sources.append(config.clean.path)
-    trusted = config.task == "reconstruct" and config.trust
     outputs = Outputs(
-        companions=trusted,
+        companions=companion_names(config),
         result=Path(arguments.output),
         baseline=Path(arguments.baseline_output) if arguments.baseline_output else None,
         model=Path(arguments.save_model) if arguments.save_model else None,
@@ -207,7 +214,7 @@ def _outputs(arguments: argparse.Namespace, config: RunConfig) -> Outputs:
 def _more_inputs(physics: PhysicsChoice) -> list[str]:
     """Return the files that are read besides the image."""
     scan, sampling = physics.scan or Tomograph(), physics.sampling or Sampling()
-    paths = (physics.path, scan.angles, scan.flat, scan.dark, sampling.path)
+    paths = (*physics.files, scan.angles, scan.flat, scan.dark, sampling.path)
     return [path for path in paths if path]
 
 
@@ -232,7 +239,7 @@ def _execute(plan: RunPlan, outputs: Outputs, arguments: argparse.Namespace) -> 
                     if path is not None:
                         outputs.write(path, event)
                         progress.say(f"{event.label}: {path}")
-                    if last and outputs.companions:
+                    if last:
                         for made in outputs.write_companions(event):
                             progress.say(f"companion: {made}")
                     if last and outputs.model is not None:

@@ -164,7 +164,12 @@ def _add_job(parser: argparse.ArgumentParser, choice: Choice) -> None:
     if choice.config.task == "deconvolve":
         physics = parser.add_argument_group("point spread function")
         one = physics.add_mutually_exclusive_group()
-        one.add_argument("--psf", metavar="FILE", help="image of a point")
+        one.add_argument(
+            "--psf",
+            metavar="FILE",
+            action="append",
+            help="image of a point; with a channel axis, or given several times, one a channel",
+        )
         one.add_argument(
             "--gaussian-fwhm",
             metavar="W|Z,Y,X",
@@ -190,6 +195,9 @@ def _add_job(parser: argparse.ArgumentParser, choice: Choice) -> None:
             "not given is taken from the image file where it says so.",
         )
         add_facts(microscope, Microscope, "microscope", MICROSCOPE_FLAGS)
+        microscope.add_argument(
+            "--wavelengths", metavar="NM,...", help="emission wavelength of each channel"
+        )
     noise = parser.add_argument_group("noise", "What is not given is estimated from the image.")
     add_facts(noise, NoiseChoice, "noise", NOISE_FLAGS)
 

@@ -38,6 +38,8 @@ class Entry:
         ``"module:Class"`` of the method (may import torch) and of its options (must not).
     clean
         Whether it learns from clean examples, too, which must then be given.
+    companions
+        Names of what it makes beside a result that other learned methods do not.
     """
 
     key: str
@@ -49,6 +51,7 @@ class Entry:
     method: str
     options: str
     clean: bool = False
+    companions: tuple[str, ...] = ()
 
     def load_method(self) -> Any:
         """Import and return the method class."""

@@ -12,7 +12,9 @@ from pathlib import Path
 from napari_selfsup_recon.core.errors import FileError
 from napari_selfsup_recon.core.memory import free_memory, readable_bytes
 
-HOW_TO_OVERWRITE = "Choose another name, or ask for it to be overwritten (overwrite=True)."
+HOW_TO_OVERWRITE = (
+    "Choose another name, or ask for it to be overwritten (overwrite=True, --overwrite)."
+)
 
 
 def existing(path: str | os.PathLike[str]) -> Path:

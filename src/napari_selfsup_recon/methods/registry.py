@@ -108,6 +108,7 @@ METHODS = Registry(
             learned=True,
             method=f"{_HERE}.siam.method:SIAM",
             options=f"{_HERE}.siam.options:SIAMOptions",
+            companions=("disagreement",),
         ),
         # No task: benchmarks and saved models find it, windows do not offer it.
         Entry(

@@ -37,6 +37,7 @@ from napari_selfsup_recon.runs.kept import Reuse
 from napari_selfsup_recon.runs.names import chosen_by, result_label
 from napari_selfsup_recon.runs.noise import noise_for
 from napari_selfsup_recon.runs.plan import RunPlan
+from napari_selfsup_recon.runs.psf_channels import Psf
 from napari_selfsup_recon.runs.result import Result
 
 
@@ -137,12 +138,13 @@ class Job:
         kept = self.reuse.of(self.frames.index(index)) if self.reuse and entry.learned else None
         if self.reuse and kept and not self.reuse.train:
             noise = None
-            method: Method = kept.method(self._physics())
+            method: Method = kept.method(self._physics(kept.psf))
             frame = Frame(index, measured, self.control, self._previews(), part, parts)
             outcome = yield from run_trained(method, frame, steps=self.reuse.steps)
         else:
-            noise = noise_for(self.plan.config.noise, measured, self.plan.psf)
-            method = self._build(entry, options, noise)
+            psf = self.plan.psf_of(index)
+            noise = noise_for(self.plan.config.noise, measured, psf)
+            method = self._build(entry, options, noise, psf)
             clean = (yield from self._examples(options)) if entry.clean else None
             if entry.clean and self.control.stopping:
                 yield Notice("Stopped before anything was learned.", "warning")
@@ -165,18 +167,20 @@ class Job:
                 yield Notice(f"{entry.label}{where}: {doubt}", "warning")
         return outcome
 
-    def _build(self, entry: Entry, options: Options, noise: NoiseEstimate | None) -> Method:
+    def _build(
+        self, entry: Entry, options: Options, noise: NoiseEstimate | None, psf: Psf | None
+    ) -> Method:
         kind: type[Method] = entry.load_method()
         facts: dict[str, Any] = {} if noise is None else {"noise": noise.model()}
         if "voxel_size" in signature(kind).parameters:
             facts["voxel_size"] = self.plan.measurement.spatial_scale
-        return kind(self._physics(), options, **facts)
+        return kind(self._physics(psf), options, **facts)
 
-    def _physics(self) -> Physics:
+    def _physics(self, psf: Psf | None) -> Physics:
         shape = self.plan.measurement.spatial_shape
-        if self.plan.psf is None:
+        if psf is None:
             return Identity(shape)
-        return Blur(self.plan.psf, shape, boundary=self.plan.config.physics.boundary)
+        return Blur(psf, shape, boundary=self.plan.config.physics.boundary)
 
     def _examples(self, options: Options) -> Generator[Event, None, FloatImage | None]:
         """Return the clean examples, read or made once."""

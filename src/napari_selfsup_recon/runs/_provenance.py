@@ -91,7 +91,15 @@ def _physics(plan: RunPlan) -> dict[str, Any]:
     return {
         "kind": "blur",
         "choice": plan.config.physics.model_dump(mode="json"),
-        "psf_shape": list(plan.psf.shape),
-        "psf_fingerprint": fingerprint(plan.psf),
+        **_psfs(plan),
         "psf_report": [finding.message for finding in plan.psf_report],
     }
+
+
+def _psfs(plan: RunPlan) -> dict[str, Any]:
+    """Return what tells the PSF from others; lists of it where each channel has its own."""
+    shapes = [list(kernel.shape) for kernel in plan.psfs]
+    prints = [fingerprint(kernel) for kernel in plan.psfs]
+    if len(plan.psfs) == 1:
+        return {"psf_shape": shapes[0], "psf_fingerprint": prints[0]}
+    return {"psf_shape": shapes, "psf_fingerprint": prints}

@@ -15,7 +15,7 @@ from napari_selfsup_recon.core.random import torch_generator
 from napari_selfsup_recon.methods.base import Method
 from napari_selfsup_recon.methods.trust import companion_steps
 from napari_selfsup_recon.runs.problem import Problem
-from napari_selfsup_recon.runs.result import COMPANIONS
+from napari_selfsup_recon.runs.result import COMPANIONS, PHASE
 from napari_selfsup_recon.transforms.identifiability import Identifiability, identifiability_steps
 
 # Nobody waits longer to be told what can be learned.
@@ -59,9 +59,26 @@ def companions_of(
     method: Method, problem: Problem, image: Measurement
 ) -> Generator[Event, None, dict[str, Measurement]]:
     """Return the companions of ``image``, what ``method`` made of ``problem``."""
-    if method.physics.items is not None:
-        yield Notice("What to trust is not known for masks that differ from slice to slice.")
-        return {}
+    found: dict[str, Measurement] = {}
+    if method.physics.items is None:
+        found = yield from _usual(method, problem, image)
+    else:
+        yield Notice(
+            "Residual, measured and inferred part and spread are not known for masks that differ "
+            "from slice to slice."
+        )
+    # How far two answers of one method are apart, where it gives two.
+    apart = getattr(method, "disagreement", None)
+    if apart is not None:
+        data = shown(apart(np.array(problem.y)), problem.channels).reshape(image.shape)
+        found["disagreement"] = image.with_data(data, name=f"{image.name} disagreement")
+    return found
+
+
+def _usual(
+    method: Method, problem: Problem, image: Measurement
+) -> Generator[Event, None, dict[str, Measurement]]:
+    """Return the companions that every learned method has."""
     yield Stage("Looking at what to trust")
     steps = companion_steps(method, np.array(problem.y), draws=_DRAWS)
     while True:
@@ -79,11 +96,6 @@ def companions_of(
         else:
             data = values.reshape(image.shape)
             found[name] = image.with_data(data, name=f"{image.name} {name}")
-    # How far two answers of one method are apart, where it gives two.
-    apart = getattr(method, "disagreement", None)
-    if apart is not None:
-        data = shown(apart(np.array(problem.y)), problem.channels).reshape(image.shape)
-        found["disagreement"] = image.with_data(data, name=f"{image.name} disagreement")
     return found
 
 
@@ -112,4 +124,4 @@ def phase_of(image: Measurement, values: FloatImage, channels: int | None) -> Ma
     if channels is None:
         return {}
     phase = np.arctan2(values[:, 1], values[:, 0]).reshape(image.shape)
-    return {"phase": image.with_data(phase, name=f"{image.name} phase")}
+    return {PHASE: image.with_data(phase, name=f"{image.name} phase")}

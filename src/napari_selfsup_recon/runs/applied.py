@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Any
 
+import numpy as np
+
 from napari_selfsup_recon.core.errors import InputError
 from napari_selfsup_recon.core.measurement import Measurement, check_image
 from napari_selfsup_recon.methods.registry import METHODS
@@ -16,6 +18,7 @@ from napari_selfsup_recon.runs.kept import Kept
 from napari_selfsup_recon.runs.memory import device_memory, memory_needed
 from napari_selfsup_recon.runs.plan import RunPlan, resolve
 from napari_selfsup_recon.runs.problem import Given
+from napari_selfsup_recon.runs.psf_channels import CHANNEL, Psf, channel_count
 
 # Voxel sizes that differ by less are the same: some are written with few digits.
 _SAME_SIZE = 0.02
@@ -132,7 +135,7 @@ def plan_applied(
     return RunPlan(
         config=config,
         measurement=measurement,
-        psf=kept.psf,
+        psfs=psfs_of_models(models, measurement),
         psf_report=(),
         method_options=options,
         baseline_options=None,
@@ -141,6 +144,17 @@ def plan_applied(
         memory_free=device_memory(device),
         preview_region=preview_slices(None, measurement.spatial_shape),
     )
+
+
+def psfs_of_models(models: Sequence[Kept], measurement: Measurement) -> tuple[Psf, ...]:
+    """Return the PSF that the models were trained with, or those of the channels."""
+    own = [model.psf for model in models if model.psf is not None]
+    alike = all(np.array_equal(kernel, own[0]) for kernel in own)
+    if len(own) < 2 or alike or not channel_count(measurement):
+        return tuple(own[:1])
+    frames = np.arange(len(own)).reshape(measurement.leading_shape)
+    by_channel = np.moveaxis(frames, measurement.axes.index(CHANNEL), 0)
+    return tuple(own[numbers.flat[0]] for numbers in by_channel[..., None])
 
 
 def _trained_shape(kept: Kept) -> Sequence[int]:

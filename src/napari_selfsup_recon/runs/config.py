@@ -48,8 +48,25 @@ class PhysicsChoice(Options):
         title="Microscope",
         description="What is printed on the microscope whose PSF is computed from theory.",
     )
-    path: str | None = option(
-        None, title="PSF file", description="TIFF, NumPy or zarr file that holds the PSF."
+    path: str | tuple[str, ...] | None = option(
+        None,
+        title="PSF file",
+        description="TIFF, NumPy or zarr file that holds the PSF, or one for each channel; or a "
+        "file for each.",
+    )
+    wavelengths: tuple[float, ...] | None = option(
+        None,
+        title="Wavelengths",
+        unit="nm",
+        advanced=True,
+        description="Emission wavelength of each channel in nanometers, for a PSF from theory of "
+        "each, for example 520, 610; that of the microscope for all if none.",
+    )
+    channel: tuple[int, int] | None = option(
+        None,
+        title="Channel",
+        description="Of an image that is a single channel: which one it is, counted from 0, and of "
+        "how many, where each has a PSF of its own.",
     )
     fwhm: tuple[float, ...] | None = option(
         None,
@@ -78,7 +95,21 @@ class PhysicsChoice(Options):
         "projections columns or stripes.",
     )
 
-    @field_validator("fwhm", mode="before")
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The files that hold the PSF."""
+        if not self.path:
+            return ()
+        return (self.path,) if isinstance(self.path, str) else self.path
+
+    @field_validator("channel")
+    @classmethod
+    def _one_of(cls, value: tuple[int, int] | None) -> tuple[int, int] | None:
+        if value is not None and not 0 <= value[0] < value[1]:
+            raise ValueError(f"there is no channel {value[0]} of {value[1]}; they count from 0")
+        return value
+
+    @field_validator("fwhm", "wavelengths", mode="before")
     @classmethod
     def _one_value(cls, value: Any) -> Any:
         return (value,) if isinstance(value, int | float) else value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import prod
 from typing import Any
@@ -22,7 +23,8 @@ from napari_selfsup_recon.runs.config import RunConfig
 from napari_selfsup_recon.runs.instruments import LABELS
 from napari_selfsup_recon.runs.memory import check_device, device_memory, memory_needed
 from napari_selfsup_recon.runs.problem import Given, Problem, pose
-from napari_selfsup_recon.runs.psf import choose_psf
+from napari_selfsup_recon.runs.psf import choose_psfs
+from napari_selfsup_recon.runs.psf_channels import CHANNEL, GivenPsf
 from napari_selfsup_recon.runs.suits import check_noise, refuse
 from napari_selfsup_recon.runs.words import validate
 
@@ -37,8 +39,8 @@ class RunPlan:
         What was asked for.
     measurement
         The chosen frames and region; nothing of it is read before it is needed.
-    psf
-        Prepared PSF, None without blur.
+    psfs
+        Prepared PSFs: none without blur, one for all channels, or one for each.
     psf_report
         What was found and done to the PSF.
     method_options, baseline_options
@@ -59,7 +61,7 @@ class RunPlan:
 
     config: RunConfig
     measurement: Measurement
-    psf: np.ndarray[Any, Any] | None
+    psfs: tuple[np.ndarray[Any, Any], ...]
     psf_report: tuple[Finding, ...]
     method_options: Options | None
     baseline_options: Options | None
@@ -70,6 +72,17 @@ class RunPlan:
     preview_region: tuple[slice, ...] = field(default=())
     problem: Problem | None = None
     clean: Measurement | None = None
+
+    @property
+    def psf(self) -> np.ndarray[Any, Any] | None:
+        """The PSF, of the first channel where each has its own; None without blur."""
+        return self.psfs[0] if self.psfs else None
+
+    def psf_of(self, index: Sequence[int]) -> np.ndarray[Any, Any] | None:
+        """Return the PSF of the frame at ``index`` along the leading axes of the measurement."""
+        if len(self.psfs) < 2:
+            return self.psf
+        return self.psfs[index[self.measurement.axes.index(CHANNEL)]]
 
     @property
     def methods(self) -> tuple[tuple[Entry, Options], ...]:
@@ -106,8 +119,8 @@ class RunPlan:
                 f"{a} {n}" for a, n in zip(self.clean.axes, self.clean.shape, strict=True)
             )
             lines.insert(1, f"clean    {self.clean.name} ({size}, {self.clean.dtype})")
-        if self.psf is not None:
-            size = " x ".join(map(str, self.psf.shape))
+        for kernel in self.psfs[::-1]:
+            size = " x ".join(map(str, kernel.shape))
             lines.insert(2, f"PSF      {size}, boundary {self.config.physics.boundary}")
         lines += [f"PSF      {finding.message}" for finding in self.psf_report]
         lines += [f"warning  {warning}" for warning in self.warnings]
@@ -118,7 +131,7 @@ def resolve(
     config: RunConfig,
     measurement: Measurement,
     *,
-    psf: Measurement | np.ndarray[Any, Any] | None = None,
+    psf: GivenPsf | None = None,
     given: Given | None = None,
 ) -> RunPlan:
     """Return the plan of a run, or say what is in its way; no work is started.
@@ -131,7 +144,8 @@ def resolve(
         The data.
     psf
         The PSF where ``config.physics.psf`` is ``"array"``: an array on the grid of the image, or a
-        measurement, whose voxel size is then compared.
+        measurement, whose voxel size is then compared. With a channel axis in front, or as a list,
+        it is one for each channel.
     given
         Arrays or measurements beside the data. When reconstructing: ``"flat"``, ``"dark"``,
         ``"angles"``, ``"mask"``. When denoising: ``"clean"``, where ``config.clean.source`` is
@@ -150,7 +164,8 @@ def resolve(
     chosen = part_of(measurement, config.region, config.frames)
     check_image(chosen)
     preview = preview_slices(config.preview_region, chosen.spatial_shape)
-    kernel, report = choose_psf(config, chosen, psf)
+    kernels, report = choose_psfs(config, chosen, psf, measurement)
+    largest = max(kernels, key=np.size, default=None)
     clean = choose_clean(
         config.clean,
         measurement,
@@ -160,7 +175,7 @@ def resolve(
     )
     device = _device(method_options, baseline_options)
     needed = max(
-        memory_needed(options, chosen, kernel)
+        memory_needed(options, chosen, largest)
         for options in (method_options, baseline_options)
         if options is not None
     )
@@ -168,7 +183,7 @@ def resolve(
     return RunPlan(
         config=config,
         measurement=chosen,
-        psf=kernel,
+        psfs=kernels,
         psf_report=report,
         method_options=method_options,
         baseline_options=baseline_options,
@@ -203,7 +218,7 @@ def _resolve_reconstruction(
     return RunPlan(
         config=config,
         measurement=chosen,
-        psf=None,
+        psfs=(),
         psf_report=(),
         method_options=method_options,
         baseline_options=baseline_options,

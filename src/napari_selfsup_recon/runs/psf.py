@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 
@@ -14,26 +13,48 @@ from napari_selfsup_recon.physics import psf
 from napari_selfsup_recon.physics.psf import Finding, Microscope
 from napari_selfsup_recon.runs._units import has_lengths, in_units_of
 from napari_selfsup_recon.runs.config import PhysicsChoice, RunConfig
-
-Psf = np.ndarray[Any, Any]
+from napari_selfsup_recon.runs.psf_channels import GivenPsf, Psf, called, matched, merged, split
+from napari_selfsup_recon.runs.words import validate
 
 _MOST_LIGHT = 0.9
 
 
-def choose_psf(
-    config: RunConfig, measurement: Measurement, given: Measurement | Psf | None
-) -> tuple[Psf | None, tuple[Finding, ...]]:
-    """Return the PSF that the configuration names, prepared, and what was done to it.
+def choose_psfs(
+    config: RunConfig,
+    measurement: Measurement,
+    given: GivenPsf | None,
+    whole: Measurement | None = None,
+) -> tuple[tuple[Psf, ...], tuple[Finding, ...]]:
+    """Return the PSFs that the configuration names, prepared, and what was done to them.
+
+    Parameters
+    ----------
+    config
+        What is wanted.
+    measurement
+        The part of the image that is worked on.
+    given
+        What ``config.physics.psf == "array"`` speaks of; see
+        :func:`~napari_selfsup_recon.runs.psf_channels.split`.
+    whole
+        All of the image, where channels were chosen from it.
+
+    Returns
+    -------
+    tuple
+        No PSF where nothing is blurred, one for all channels, or one for each of those that are
+        worked on; and the findings.
 
     Raises
     ------
     InputError
-        If there is none although the task needs one, or it cannot be used.
+        If there is none although the task needs one, it cannot be used, or there are several and
+        not as many as channels.
     FileError
         If its file cannot be read.
     """
     if config.task == "denoise":
-        return None, ()
+        return (), ()
     choice = config.physics
     if choice.psf == "none":
         raise InputError(
@@ -41,11 +62,44 @@ def choose_psf(
             hint="Give a file, a layer, the microscope or the width of a Gaussian; or choose to "
             "denoise.",
         )
+    whole = measurement if whole is None else whole
     if choice.psf == "gaussian":
-        return _gaussian(choice, measurement)
-    if choice.psf == "theory":
-        return _theory(choice, measurement)
-    raw = _read(choice, given)
+        made = [_gaussian(choice, measurement)]
+    elif choice.psf == "theory":
+        scopes = matched(_microscopes(choice), whole, config, "emission wavelengths")
+        made = [_theory(scope, measurement) for scope in scopes]
+    else:
+        items = matched(split(_read(choice, given), whole, choice), whole, config)
+        made = [_recorded(choice, measurement, item) for item in items]
+    kernels, found = zip(*made, strict=True)
+    if len(made) == 1:
+        return kernels, found[0]
+    several = Finding("origin", f"Each of the {len(made)} channels has a PSF of its own.")
+    return kernels, (several, *merged(found, called(whole, config)))
+
+
+def choose_psf(
+    config: RunConfig, measurement: Measurement, given: GivenPsf | None
+) -> tuple[Psf | None, tuple[Finding, ...]]:
+    """Return the one PSF of all channels; see :func:`choose_psfs`.
+
+    Raises
+    ------
+    InputError
+        If there is one for each channel, too.
+    """
+    kernels, findings = choose_psfs(config, measurement, given)
+    if len(kernels) > 1:
+        raise InputError(
+            "There is a PSF for each channel.", hint="Choose the PSF of a single channel."
+        )
+    return (kernels[0] if kernels else None), findings
+
+
+def _recorded(
+    choice: PhysicsChoice, measurement: Measurement, raw: Measurement | Psf
+) -> tuple[Psf, tuple[Finding, ...]]:
+    """Return a PSF that was given, prepared."""
     array = np.asarray(raw.data) if isinstance(raw, Measurement) else np.asarray(raw)
     if not choice.prepare:
         return _as_it_is(array, measurement), ()
@@ -81,7 +135,7 @@ def micrometers(measurement: Measurement) -> tuple[float, ...]:
     return found
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)
 def theoretical(microscope: Microscope, voxel_size: tuple[float, ...]) -> Psf:
     """Return the PSF of ``microscope`` for voxels in micrometers; kept, and so read-only."""
     kernel = psf.theoretical(microscope, voxel_size=voxel_size)
@@ -89,18 +143,26 @@ def theoretical(microscope: Microscope, voxel_size: tuple[float, ...]) -> Psf:
     return kernel
 
 
-def _theory(choice: PhysicsChoice, measurement: Measurement) -> tuple[Psf, tuple[Finding, ...]]:
+def _microscopes(choice: PhysicsChoice) -> list[Microscope]:
+    """Return the microscope, with the emission wavelength of each channel where they are given."""
     if choice.microscope is None:
         raise InputError(
             "The microscope is not described.",
             hint="Give its numerical aperture, immersion and wavelength.",
         )
+    known = choice.microscope.model_dump(exclude_defaults=True)
+    return [
+        validate(Microscope, known | {"wavelength": length}, where="microscope")
+        for length in choice.wavelengths or (choice.microscope.wavelength,)
+    ]
+
+
+def _theory(microscope: Microscope, measurement: Measurement) -> tuple[Psf, tuple[Finding, ...]]:
     sizes = micrometers(measurement)
-    whole = theoretical(choice.microscope, sizes)
-    kernel, cut = _cut(whole, measurement.spatial_shape)
-    told = psf.check_sampling(choice.microscope, voxel_size=sizes)
+    kernel, cut = _cut(theoretical(microscope, sizes), measurement.spatial_shape)
+    told = psf.check_sampling(microscope, voxel_size=sizes)
     return kernel, (
-        _origin(describe(choice.microscope), kernel),
+        _origin(describe(microscope), kernel),
         *cut,
         *(found for found in told if found.level != "ok"),
     )
@@ -189,15 +251,16 @@ def _as_it_is(raw: Psf, measurement: Measurement) -> Psf:
     return kernel
 
 
-def _read(choice: PhysicsChoice, given: Measurement | Psf | None) -> Measurement | Psf:
+def _read(choice: PhysicsChoice, given: GivenPsf | None) -> GivenPsf:
     if choice.psf == "file":
-        if not choice.path:
+        if not choice.files:
             raise InputError(
                 "The PSF file is not named.", hint="Choose a TIFF, NumPy or zarr file."
             )
         from napari_selfsup_recon.io import volumes
 
-        return volumes.read(choice.path)
+        read = [volumes.read(path) for path in choice.files]
+        return read[0] if len(read) == 1 else read
     if given is None:
         raise InputError("No PSF was given.", hint="Choose the layer that holds it.")
     return given

@@ -10,9 +10,30 @@ from typing import Any
 from napari_selfsup_recon.core.events import Event
 from napari_selfsup_recon.core.measurement import Measurement
 from napari_selfsup_recon.core.provenance import Provenance
+from napari_selfsup_recon.methods.registry import METHODS
+from napari_selfsup_recon.runs.config import RunConfig
 
 #: What belongs beside a learned reconstruction, by name.
 COMPANIONS = ("residual", "seen", "inferred", "spread")
+#: What belongs beside the image that k-space gives, however it was made.
+PHASE = "phase"
+
+
+def companion_names(config: RunConfig) -> tuple[str, ...]:
+    """Return the names of all that may be written beside the result of a run."""
+    if config.task != "reconstruct" or not config.trust:
+        return ()
+    phase = (PHASE,) if config.physics.instrument == "mri" else ()
+    entry = None if config.method is None else METHODS.find(config.method)
+    if entry is None or not entry.learned:
+        return phase
+    return (*COMPANIONS, *entry.companions, *phase)
+
+
+def all_companions() -> tuple[str, ...]:
+    """Return the names of all that may lie beside any result."""
+    more = (name for entry in METHODS.values() for name in entry.companions)
+    return tuple(dict.fromkeys((*COMPANIONS, *more, PHASE)))
 
 
 @dataclass(frozen=True, slots=True)

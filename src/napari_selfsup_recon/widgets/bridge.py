@@ -43,10 +43,15 @@ def unwrap(value: Any) -> Any:
 
 def guess_axes(layer: Layer) -> tuple[str, ...]:
     """Return one axis name a dimension: the layer's labels where they say enough, else a guess."""
+    return labelled_axes(layer) or default_axes(layer.ndim)
+
+
+def labelled_axes(layer: Layer) -> tuple[str, ...] | None:
+    """Return one axis name a dimension; None where the layer's labels do not say enough."""
     labels = tuple(str(label).lower() for label in layer.axis_labels)
     axes = tuple(_SYNONYMS.get(label, label) for label in labels)
     usable = {"y", "x"} <= set(axes) and len(set(axes)) == len(axes)
-    return axes if usable else default_axes(layer.ndim)
+    return axes if usable else None
 
 
 def axes_choices(layer: Layer) -> tuple[tuple[str, ...], ...]:

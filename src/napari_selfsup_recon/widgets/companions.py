@@ -6,7 +6,16 @@ import weakref
 
 from napari.layers import Image, Layer
 
-TITLES = {"residual": "Residual", "seen": "Measured", "inferred": "Inferred", "spread": "Spread"}
+TITLES = {
+    "residual": "Residual",
+    "seen": "Measured",
+    "inferred": "Inferred",
+    "spread": "Spread",
+    "disagreement": "Disagreement",
+    "phase": "Phase",
+}
+# Which of them some results have and others never will.
+RARE = ("disagreement", "phase")
 HOW_TO_READ = {
     "residual": "What the image does not explain of the measurement. It should look like noise: "
     "shapes in it were missed or invented.",
@@ -14,6 +23,10 @@ HOW_TO_READ = {
     "inferred": "What was learned or assumed. Details that are only here were never measured.",
     "spread": "How far the method wavers when the object is placed otherwise. Where it is bright, "
     "do not rely on details.",
+    "disagreement": "How far the twins of SIAM are apart, of which one saw what was measured, the "
+    "other what was missed. Where it is bright, what was missed does not follow from the rest.",
+    "phase": "The angle of the complex image, -π to π; its size is the image. It should vary "
+    "smoothly, and says nothing where the image is dark.",
 }
 
 _MADE: weakref.WeakKeyDictionary[Layer, dict[str, weakref.ReferenceType[Image]]] = (

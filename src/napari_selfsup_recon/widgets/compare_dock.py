@@ -39,6 +39,7 @@ from napari_selfsup_recon.widgets.parts import (
 )
 from napari_selfsup_recon.widgets.profile_view import ProfileView
 from napari_selfsup_recon.widgets.reblur import can_reblur, residual_of
+from napari_selfsup_recon.widgets.score_resolution import grid_of, is_raw, remember_as_made
 from napari_selfsup_recon.widgets.score_table import ScoreTable
 from napari_selfsup_recon.widgets.scores import scores
 from napari_selfsup_recon.widgets.texts import TEXTS
@@ -149,6 +150,7 @@ class CompareWidget(QWidget):
                 contrast_limits=(-most, most),
                 **placed_like(first, [part.start for part in parts[0]]),
             )
+            remember_as_made(layer)
             self._viewer.layers.append(layer)
 
         self._background.start(work, done, lambda error: self._tell(str(error)))
@@ -200,9 +202,12 @@ class CompareWidget(QWidget):
         chosen = [*images, true] if isinstance(true, Image) else list(images)
         try:
             parts = overlap(chosen)
+            grid = grid_of(images[0])
         except ReconError as error:
             self._tell(str(error))
             return
+
+        raw = [image.name for image in images if is_raw(image)]
 
         def work() -> Generator[str, None, Any]:
             yield "Reading"
@@ -215,7 +220,7 @@ class CompareWidget(QWidget):
                     left, _ = yield from residual_of(image)
                     residuals[image.name] = left
             best = values(true, parts[-1]) if isinstance(true, Image) else None
-            return (yield from scores(arrays, residuals, best))
+            return (yield from scores(arrays, residuals, best, grid=grid, raw=raw))
 
         self._background.start(work, self.table.show_scores, lambda error: self._tell(str(error)))
 

@@ -17,6 +17,8 @@ _TOLERANCE = 0.01
 # Of the differences that lie within the colours.
 _WITHIN = 0.998
 DIVERGING = "PiYG"
+# Of larger images the middle is measured: the numbers hardly change, the seconds do.
+_LONGEST = {2: 1024, 3: 96}
 
 
 def overlap(layers: Sequence[Layer]) -> list[tuple[slice, ...]]:
@@ -64,6 +66,29 @@ def difference(first: FloatImage, second: FloatImage) -> tuple[FloatImage, float
     known = np.abs(apart[np.isfinite(apart)])
     most = float(np.quantile(known[:: max(1, known.size // 10**6)], _WITHIN)) if known.size else 0.0
     return apart, most if most > 0 else 1.0
+
+
+def middle(image: FloatImage, ndim: int | None = None) -> FloatImage:
+    """Return the middle of a large image; of leading axes the middle one.
+
+    Parameters
+    ----------
+    image
+        With leading axes, perhaps.
+    ndim
+        How many of its axes are spatial; three of those that are longer than 1, if None.
+    """
+    while ndim is not None and image.ndim > ndim:
+        image = image[image.shape[0] // 2]
+    flat = [n for n in image.shape if n > 1]
+    image = image.reshape(flat)
+    while image.ndim > 3:
+        image = image[image.shape[0] // 2]
+    most = _LONGEST[max(2, image.ndim)]
+    part: FloatImage = image[
+        tuple(slice((n - min(n, most)) // 2, (n + min(n, most)) // 2) for n in image.shape)
+    ]
+    return part
 
 
 def placed_like(layer: Layer, start: Sequence[int]) -> dict[str, Any]:

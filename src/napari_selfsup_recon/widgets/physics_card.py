@@ -33,7 +33,17 @@ from napari_selfsup_recon.widgets.texts import TEXTS
 _LATERAL, _AXIAL = 2.5, 3.0
 
 
-_ELSEWHERE = ("psf", "path", "fwhm", "microscope", "keep", "instrument", "scan", "sampling")
+_ELSEWHERE = (
+    "psf",
+    "path",
+    "fwhm",
+    "microscope",
+    "keep",
+    "instrument",
+    "scan",
+    "sampling",
+    "channel",
+)
 
 
 class PhysicsCard(Card):
@@ -191,6 +201,7 @@ class PhysicsCard(Card):
         self._none.setVisible(task == "denoise")
         self.instrument.setVisible(rebuild)
         self.more.setVisible(sharpen)
+        self.more.show_rows({"wavelengths": kind is PsfKind.THEORY})
         known = measurement is not None
         volume = measurement is not None and measurement.spatial_ndim == 3
         for widget, shown in (
@@ -223,7 +234,8 @@ class PhysicsCard(Card):
             self.problem = str(error)
             self._say("")
             return
-        answer = self.check.look(choice, measurement)
+        channel = request.config.physics.channel if request is not None else None
+        answer = self.check.look(choice, measurement, channel)
         if answer is None:  # the pictures stay until there are better ones
             self.view.findings.say("Looking at the PSF …")
             self._shown = None
@@ -254,7 +266,7 @@ class PhysicsCard(Card):
         if answer.psf is None:
             self._say(f"⚠ {answer.problem}")
         else:
-            self.view.show_psf(answer.psf, answer.findings, scale)
+            self.view.show_psfs(answer.psfs, answer.findings, scale)
         self._shown = answer
 
     def _say(self, text: str) -> None:
@@ -323,11 +335,11 @@ class PhysicsCard(Card):
 
     def _browse(self) -> None:
         start = str(Path(self.path.text()).parent) if self.path.text() else ""
-        chosen, _ = QFileDialog.getOpenFileName(
+        chosen, _ = QFileDialog.getOpenFileNames(
             self, "PSF", start, "Images (*.tif *.tiff *.npy *.npz);;All files (*)"
         )
         if chosen:
-            self.path.setText(chosen)
+            self.path.setText("; ".join(chosen))
             self._on_source()
 
 

@@ -18,11 +18,12 @@ from napari_selfsup_recon.core.measurement import Measurement
 from napari_selfsup_recon.physics import psf
 from napari_selfsup_recon.physics.psf import Finding
 from napari_selfsup_recon.runs.config import RunConfig
-from napari_selfsup_recon.runs.psf import choose_psf
+from napari_selfsup_recon.runs.psf import choose_psfs
+from napari_selfsup_recon.runs.psf_channels import called, merged
 from napari_selfsup_recon.widgets.background import Background
 from napari_selfsup_recon.widgets.choices import PsfChoice, PsfKind
 from napari_selfsup_recon.widgets.psf_view import width_in_words
-from napari_selfsup_recon.widgets.request import physics_of, psf_of
+from napari_selfsup_recon.widgets.request import channels_of, paths_of, physics_of, psf_of
 
 # Voxels of a PSF that are looked at without holding up the window.
 _QUICK = 4_000_000
@@ -30,11 +31,16 @@ _QUICK = 4_000_000
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """A PSF with what was found, or why there is none."""
+    """The PSF, or one for each channel, with what was found; or why there is none."""
 
-    psf: np.ndarray[Any, Any] | None = None
+    psfs: tuple[np.ndarray[Any, Any], ...] = ()
     findings: tuple[Finding, ...] = ()
     problem: str = ""
+
+    @property
+    def psf(self) -> np.ndarray[Any, Any] | None:
+        """The PSF, of the first channel where each has its own."""
+        return self.psfs[0] if self.psfs else None
 
 
 class PsfCheck(QObject):
@@ -59,7 +65,9 @@ class PsfCheck(QObject):
         """What is known, None while it is being found out or nothing was asked."""
         return self._answer
 
-    def look(self, choice: PsfChoice, measurement: Measurement) -> Answer | None:
+    def look(
+        self, choice: PsfChoice, measurement: Measurement, channel: tuple[int, int] | None = None
+    ) -> Answer | None:
         """Return what is to be said of the PSF; None if that takes a while.
 
         Parameters
@@ -68,8 +76,10 @@ class PsfCheck(QObject):
             Where the PSF comes from.
         measurement
             The image it shall serve.
+        channel
+            Which channel of how many that is, if it is a single one of several.
         """
-        question = _question(choice, measurement)
+        question = (_question(choice, measurement), channel)
         if question == self._asked:
             return self._answer
         self._asked, self._answer = question, None
@@ -78,11 +88,12 @@ class PsfCheck(QObject):
         try:
             given = None
             if choice.kind is PsfKind.LAYER:
-                given = psf_of(choice, measurement.spatial_ndim)
+                channels = channels_of(measurement, channel)
+                given = psf_of(choice, measurement.spatial_ndim, channels)
         except ReconError as error:
             self._answer = Answer(problem=str(error))
             return self._answer
-        config = RunConfig(physics=physics_of(choice, measurement))
+        config = RunConfig(physics=physics_of(choice, measurement, channel))
         if _is_quick(choice):
             self._answer = _look(config, measurement, given)
             return self._answer
@@ -110,13 +121,13 @@ class PsfCheck(QObject):
 
 def _look(config: RunConfig, measurement: Measurement, given: Measurement | None) -> Answer:
     try:
-        kernel, findings = choose_psf(config, measurement, given)
+        kernels, findings = choose_psfs(config, measurement, given)
     except ReconError as error:
         return Answer(problem=str(error))
-    assert kernel is not None
     named = [finding for finding in findings if finding.step == "origin"]
+    widths = [_width(kernel, measurement) for kernel in kernels]
     others = [finding for finding in findings if finding not in named]
-    return Answer(kernel, (*named, *_width(kernel, measurement), *others))
+    return Answer(kernels, (*named, *merged(widths, called(measurement, config)), *others))
 
 
 def _width(kernel: np.ndarray[Any, Any], measurement: Measurement) -> tuple[Finding, ...]:
@@ -141,12 +152,13 @@ def _question(choice: PsfChoice, measurement: Measurement) -> tuple[Any, ...]:
     if layer is not None:
         facts = (id(layer.data), tuple(layer.scale), tuple(map(str, layer.units)))
     elif choice.kind is PsfKind.FILE:
-        path = Path(choice.path).expanduser()
-        facts = (path.stat().st_mtime_ns,) if path.exists() else (None,)
+        named = paths_of(choice.path) or ()
+        paths = [Path(p).expanduser() for p in ((named,) if isinstance(named, str) else named)]
+        facts = tuple(path.stat().st_mtime_ns if path.exists() else None for path in paths)
     # Other kinds have a layer and a path in store, too, which change by themselves.
     if choice.kind is not PsfKind.LAYER:
         choice = replace(choice, layer=None)
-    return choice, facts, measurement.spatial_shape, measurement.scale, measurement.units
+    return choice, facts, measurement.axes, measurement.shape, measurement.scale, measurement.units
 
 
 def _size(layer: Layer) -> int:

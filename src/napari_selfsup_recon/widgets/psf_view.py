@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from napari_selfsup_recon.physics.psf import Finding
 
 _SIDE = 72
+_MOST = 4  # pictures
 _SEEN = 0.004  # of the peak; after the square root a sixteenth of white
 
 
@@ -35,7 +36,7 @@ class PsfView(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._pictures = (QLabel(), QLabel())
+        self._pictures = tuple(QLabel() for _ in range(_MOST))
         pictures = QHBoxLayout()
         pictures.setSpacing(4)
         for picture in self._pictures:
@@ -61,12 +62,21 @@ class PsfView(QWidget):
         findings: Sequence[Finding] = (),
         scale: Sequence[float] = (),
     ) -> None:
-        """Show ``psf`` (2D or 3D, prepared) and its findings.
+        """Show the one PSF, None where there is none; see :meth:`show_psfs`."""
+        self.show_psfs(() if psf is None else (psf,), findings, scale)
+
+    def show_psfs(
+        self,
+        psfs: Sequence[np.ndarray[Any, Any]],
+        findings: Sequence[Finding] = (),
+        scale: Sequence[float] = (),
+    ) -> None:
+        """Show PSFs (2D or 3D, prepared) and their findings.
 
         Parameters
         ----------
-        psf
-            The PSF, None where there is none.
+        psfs
+            The PSF, or one for each channel, of which the first ones are seen from above.
         findings
             What was looked at; all that was fine shares one line.
         scale
@@ -75,13 +85,22 @@ class PsfView(QWidget):
         for picture in self._pictures:
             picture.hide()
         self.findings.show_findings(findings)
-        if psf is None:
+        if not psfs:
             return
-        size = tuple(scale) or (1.0,) * psf.ndim
-        middle = tuple(n // 2 for n in psf.shape)
-        middles = [psf] if psf.ndim == 2 else [psf[middle[0]], psf[:, middle[1]]]
+        size = tuple(scale) or (1.0,) * psfs[0].ndim
+        middles = [psf if psf.ndim == 2 else psf[psf.shape[0] // 2] for psf in psfs]
+        sizes = [size[-2:]] * len(psfs)
+        told = [f"Channel {n}, seen from above (xy)." for n in range(len(psfs))]
+        if len(psfs) == 1:
+            told = ["Seen from above (xy)."]
+            if psfs[0].ndim == 3:
+                middles.append(psfs[0][:, psfs[0].shape[1] // 2])
+                sizes.append((size[0], size[2]))
+                told.append("Seen from the side (xz).")
         views = [_core(view) for view in middles]
-        sizes = [size] if psf.ndim == 2 else [size[1:], (size[0], size[2])]
+        name, tip = TEXTS["thumbnail"]
+        for picture, words in zip(self._pictures, told, strict=False):
+            describe(picture, name, f"{tip} {words}")
         for picture, view, (tall, wide) in zip(self._pictures, views, sizes, strict=False):
             picture.setPixmap(_picture(view, tall, wide))
             picture.show()

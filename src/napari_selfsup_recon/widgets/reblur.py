@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import weakref
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -21,9 +22,9 @@ from napari_selfsup_recon.widgets.pairing import overlap, values
 
 @dataclass(frozen=True, eq=False)
 class Recipe:
-    """The blur that a result was made with: prepared PSF and boundary."""
+    """The blur that a result was made with: prepared PSF, or one for each frame, and boundary."""
 
-    psf: np.ndarray[Any, Any] | None
+    psfs: tuple[np.ndarray[Any, Any], ...]
     boundary: Boundary
 
 
@@ -33,12 +34,15 @@ _RECIPES: weakref.WeakKeyDictionary[Layer, Recipe] = weakref.WeakKeyDictionary()
 def remember(layer: Layer, plan: RunPlan) -> None:
     """Keep with what blur a result was made; scans are left out."""
     if plan.problem is None:
-        _RECIPES[layer] = Recipe(plan.psf, plan.config.physics.boundary)
+        several = len(plan.psfs) > 1
+        frames = plan.measurement.leading_indices()
+        own = tuple(k for index in frames if (k := plan.psf_of(index)) is not None)
+        _RECIPES[layer] = Recipe(own if several else plan.psfs, plan.config.physics.boundary)
 
 
-def remember_blur(layer: Layer, psf: np.ndarray[Any, Any] | None, boundary: Boundary) -> None:
-    """Keep the prepared PSF of a result that was made elsewhere."""
-    _RECIPES[layer] = Recipe(psf, boundary)
+def remember_blur(layer: Layer, psfs: Sequence[np.ndarray[Any, Any]], boundary: Boundary) -> None:
+    """Keep the prepared PSFs of a result that was made elsewhere: one, or one for each frame."""
+    _RECIPES[layer] = Recipe(tuple(psfs), boundary)
 
 
 def can_reblur(layer: Layer | None) -> bool:
@@ -67,24 +71,25 @@ def residual_of(layer: Image) -> Generator[str, None, tuple[FloatImage, tuple[sl
     mine, theirs = overlap([layer, source])
     yield "Reading"
     y, x = values(source, theirs), values(layer, mine)
-    if recipe.psf is None:
+    if not recipe.psfs:
         return y - x, theirs
     left = np.empty_like(y)
-    lead = y.ndim - recipe.psf.ndim
+    lead = y.ndim - recipe.psfs[0].ndim
+    frames = np.arange(math.prod(layer.data.shape[:lead])).reshape(layer.data.shape[:lead])
+    numbers = frames[mine[:lead]]
     for index in product(*(range(n) for n in y.shape[:lead])):
         yield "Blurring again"
-        left[index] = y[index] - blurred(x[index], recipe)
+        left[index] = y[index] - blurred(x[index], recipe, int(numbers[index]))
     return left, theirs
 
 
-def blurred(image: FloatImage, recipe: Recipe) -> FloatImage:
-    """Return what the instrument would have made of ``image``."""
+def blurred(image: FloatImage, recipe: Recipe, frame: int = 0) -> FloatImage:
+    """Return what the instrument would have made of ``image``, the frame with this number."""
     import torch
 
     from napari_selfsup_recon.physics.blur import Blur
 
-    assert recipe.psf is not None
-    blur = Blur(recipe.psf, image.shape, boundary=recipe.boundary)
+    blur = Blur(recipe.psfs[frame % len(recipe.psfs)], image.shape, boundary=recipe.boundary)
     pad = [side for pair in reversed(blur.margins) for side in pair]
     with torch.no_grad():
         tensor = torch.from_numpy(np.ascontiguousarray(image))[None, None]

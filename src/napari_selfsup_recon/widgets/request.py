@@ -17,7 +17,8 @@ from napari_selfsup_recon.runs.clean import CleanChoice, slice_axis
 from napari_selfsup_recon.runs.config import PhysicsChoice, Region, RunConfig
 from napari_selfsup_recon.runs.instruments import SCANS, Tomograph
 from napari_selfsup_recon.runs.plan import RunPlan, resolve
-from napari_selfsup_recon.widgets.bridge import Source, source_of, unwrap
+from napari_selfsup_recon.runs.psf_channels import CHANNEL, channel_count
+from napari_selfsup_recon.widgets.bridge import Source, guess_axes, labelled_axes, source_of, unwrap
 from napari_selfsup_recon.widgets.choices import (
     CleanPick,
     InstrumentChoice,
@@ -81,7 +82,7 @@ def make_request(intent: Intent, viewer: Any, *, attempt: bool = False) -> Reque
     if attempt or intent.data.part is Part.BOX:
         size = (TRY if attempt else BOX)[len(shape)]
         region = box_around(view_centre(layer, viewer, source), shape, size)
-    choice = intent.method
+    choice, channel = intent.method, channel_held(layer, source, intent.data.axes)
     config = RunConfig(
         task=intent.data.task,
         method=choice.key,
@@ -92,7 +93,7 @@ def make_request(intent: Intent, viewer: Any, *, attempt: bool = False) -> Reque
             if choice.baseline is not None and choice.baseline_options is not None
             else {}
         ),
-        physics=physics_of(intent.psf, source.measurement),
+        physics=physics_of(intent.psf, source.measurement, channel),
         noise=intent.noise,
         level=source.level,
         region=region,
@@ -104,7 +105,7 @@ def make_request(intent: Intent, viewer: Any, *, attempt: bool = False) -> Reque
         config = config.model_copy(update={"clean": chosen})
     psf = None
     if intent.data.task == "deconvolve" and intent.psf.kind is PsfKind.LAYER:
-        psf = psf_of(intent.psf, source.measurement.spatial_ndim)
+        psf = psf_of(intent.psf, len(shape), channels_of(source.measurement, channel))
     return Request(source, config, psf, given, "" if attempt else intent.folder)
 
 
@@ -263,8 +264,33 @@ def box_around(centre: Sequence[int], shape: Sequence[int], size: Sequence[int])
     return tuple(edges)
 
 
-def physics_of(choice: PsfChoice, measurement: Measurement) -> PhysicsChoice:
-    """Return the physics part of a run."""
+def channel_held(layer: Layer, source: Source, axes: Sequence[str] = ()) -> tuple[int, int] | None:
+    """Return which channel of how many is worked on; None where all are, or there are none."""
+    names = tuple(axes) or guess_axes(layer)
+    axis = names.index(CHANNEL) if CHANNEL in names else None
+    held = None if axis is None else source.fixed[axis]
+    return None if axis is None or held is None else (held, _length(layer, axis))
+
+
+def channels_of(measurement: Measurement, held: tuple[int, int] | None) -> int:
+    """Return how many channels an image has, or had before one was taken; 0 where none."""
+    return channel_count(measurement) or (held[1] if held is not None else 0)
+
+
+def physics_of(
+    choice: PsfChoice, measurement: Measurement, channel: tuple[int, int] | None = None
+) -> PhysicsChoice:
+    """Return the physics part of a run.
+
+    Parameters
+    ----------
+    choice
+        What was chosen.
+    measurement
+        What is worked on.
+    channel
+        Which channel of how many that is, if it is a single one of several.
+    """
     kinds = {
         PsfKind.GAUSSIAN: "gaussian",
         PsfKind.THEORY: "theory",
@@ -277,7 +303,9 @@ def physics_of(choice: PsfChoice, measurement: Measurement) -> PhysicsChoice:
     return choice.physics.model_copy(
         update={
             "psf": kinds[choice.kind],
-            "path": choice.path or None if choice.kind is PsfKind.FILE else None,
+            "path": paths_of(choice.path) if choice.kind is PsfKind.FILE else None,
+            "wavelengths": choice.physics.wavelengths if choice.kind is PsfKind.THEORY else None,
+            "channel": channel,
             "fwhm": fwhm if choice.kind is PsfKind.GAUSSIAN and all(fwhm) else None,
             "microscope": choice.microscope if choice.kind is PsfKind.THEORY else None,
             "keep": choice.keep if recorded else (),
@@ -285,15 +313,37 @@ def physics_of(choice: PsfChoice, measurement: Measurement) -> PhysicsChoice:
     )
 
 
-def psf_of(choice: PsfChoice, ndim: int) -> Measurement:
-    """Return the PSF that a layer holds; of a 3D PSF for a single slice its brightest plane."""
+def paths_of(text: str) -> str | tuple[str, ...] | None:
+    """Return the files that a line names: none, one, or several with semicolons between them."""
+    paths = tuple(part.strip() for part in text.split(";") if part.strip())
+    return paths if len(paths) > 1 else next(iter(paths), None)
+
+
+def psf_of(choice: PsfChoice, ndim: int, channels: int = 0) -> Measurement:
+    """Return the PSF that a layer holds, or one for each channel.
+
+    Parameters
+    ----------
+    choice
+        Names the layer.
+    ndim
+        Spatial axes of the image; of a 3D PSF for a single slice its brightest plane is taken.
+    channels
+        How many channels the image has. A layer without labels that holds as many images or volumes
+        has a PSF for each; one with a label for channels always has.
+    """
     layer = _layer(choice.layer, "No PSF is chosen.", "Choose the layer that holds it.")
-    source = source_of(layer, axes="zyx"[3 - layer.ndim :] if layer.ndim <= 3 else None)
-    measurement = source.measurement
-    if ndim == 2 and len(measurement.shape) == 3 and measurement.shape[0] > 1:
-        planes = np.asarray(measurement.data)
-        sharpest = int(np.argmax(planes.max(axis=(1, 2))))
-        return source_of(layer, axes=measurement.axes, fixed={0: sharpest}).measurement
+    axes = labelled_axes(layer)
+    if axes is None and layer.ndim == ndim + 1 and 1 < channels == _length(layer, 0):
+        axes = (CHANNEL, *"zyx"[3 - ndim :])
+    if axes is None or CHANNEL not in axes:
+        axes = tuple("zyx"[3 - layer.ndim :]) if layer.ndim <= 3 else None
+    measurement = source_of(layer, axes=axes).measurement
+    if ndim == 2 and measurement.spatial_ndim == 3 and measurement.spatial_shape[0] > 1:
+        across = measurement.axes.index("z")
+        others = tuple(n for n in range(layer.ndim) if n != across)
+        sharpest = int(np.argmax(np.asarray(measurement.data).max(axis=others)))
+        return source_of(layer, axes=measurement.axes, fixed={across: sharpest}).measurement
     return measurement
 
 
@@ -315,3 +365,8 @@ def _values(options: Options, device: str, *, attempt: bool = False) -> dict[str
             key: min(chosen[key], most) for key, most in _TRY_AT_MOST.items() if key in chosen
         }
     return values
+
+
+def _length(layer: Layer, axis: int) -> int:
+    data = layer.data[0] if layer.multiscale else layer.data
+    return int(data.shape[axis])

@@ -251,7 +251,8 @@ def show(viewer: Any, opened: Opened) -> Run:
     )
     boundary = _boundary(run)
     if boundary:
-        reblur.remember_blur(result, run.models[0].psf, boundary)
+        psfs = [model.psf for model in run.models if model.psf is not None]
+        reblur.remember_blur(result, psfs, boundary)
     return Session.of(viewer).log.add(run)
 
 

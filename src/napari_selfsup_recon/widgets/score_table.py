@@ -27,6 +27,7 @@ _COLUMNS: dict[str, tuple[str, str]] = {
     "psnr": ("PSNR dB", ".2f"),
     "ssim": ("SSIM", ".3f"),
     "nrmse": ("NRMSE", ".3f"),
+    "resolution": ("resolution", ""),
 }
 _ALWAYS = ("total", "negative")
 
@@ -51,7 +52,7 @@ class ScoreTable(QTableWidget):
         # Images are columns: a dock is narrow and high, and names are long.
         self.setRowCount(len(fields))
         self.setColumnCount(len(scores))
-        self.setVerticalHeaderLabels([_COLUMNS[key][0] for key in fields])
+        self.setVerticalHeaderLabels([_heading(key, scores) for key in fields])
         self.setHorizontalHeaderLabels([score.name for score in scores])
         for column, score in enumerate(scores):
             for line, key in enumerate(fields):
@@ -104,3 +105,10 @@ class ScoreTable(QTableWidget):
         height = (header.sizeHint().height() if header is not None else 24) + 4
         height += sum(self.rowHeight(line) for line in range(self.rowCount()))
         self.setFixedHeight(height)
+
+
+def _heading(key: str, scores: Sequence[Score]) -> str:
+    """Return the heading of a row; of the resolution it says how it was found."""
+    kinds = [score.resolution.kind for score in scores if score.resolution is not None]
+    head = _COLUMNS[key][0]
+    return f"{kinds[0]} {head}" if key == "resolution" else head

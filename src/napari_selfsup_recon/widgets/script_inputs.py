@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import weakref
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,10 +12,11 @@ from napari.layers import Layer
 
 from napari_selfsup_recon.core.measurement import Measurement
 from napari_selfsup_recon.core.options import Options
+from napari_selfsup_recon.runs.psf_channels import GivenPsf
 from napari_selfsup_recon.runs.words import validate
 from napari_selfsup_recon.widgets.bridge import source_of, unwrap
 from napari_selfsup_recon.widgets.choices import PsfChoice, PsfKind
-from napari_selfsup_recon.widgets.request import psf_of
+from napari_selfsup_recon.widgets.request import channels_of, psf_of
 
 
 def model_of(kind: type[Options], given: Options | Mapping[str, Any], what: str) -> Any:
@@ -31,11 +33,26 @@ def values_of(options: Options | Mapping[str, Any] | None) -> dict[str, Any]:
     return dict(options)
 
 
-def psf_given(
+def psf_given(psf: Any, image: Layer, axes: Sequence[str] | None) -> GivenPsf:
+    """Return the PSF of ``image`` that a layer or an array holds, or those of its channels."""
+    if isinstance(psf, list | tuple) and all(map(_is_image, psf)):
+        return [_one_psf(one, image, axes) for one in psf]
+    return _one_psf(psf, image, axes)
+
+
+def _is_image(value: Any) -> bool:
+    return isinstance(unwrap(value), Layer | str | os.PathLike) or hasattr(value, "shape")
+
+
+def _one_psf(
     psf: Any, image: Layer, axes: Sequence[str] | None
 ) -> Measurement | np.ndarray[Any, Any]:
-    """Return the PSF of ``image`` that a layer or an array holds."""
+    if isinstance(psf, str | os.PathLike):
+        from napari_selfsup_recon.io import volumes
+
+        return volumes.read(psf)
     if not isinstance(unwrap(psf), Layer):
         return np.asarray(psf)
-    ndim = source_of(image, axes=axes).measurement.spatial_ndim
-    return psf_of(PsfChoice(kind=PsfKind.LAYER, layer=weakref.ref(unwrap(psf))), ndim)
+    measured = source_of(image, axes=axes).measurement
+    choice = PsfChoice(kind=PsfKind.LAYER, layer=weakref.ref(unwrap(psf)))
+    return psf_of(choice, measured.spatial_ndim, channels_of(measured, None))

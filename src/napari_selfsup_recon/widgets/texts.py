@@ -143,7 +143,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "psf look": ("Look at the PSF", "Shows what would be repaired, and adds nothing."),
     "psf add": ("Make a PSF layer", "Adds the prepared PSF as a layer of its own."),
     "psf cancel": ("Cancel", "Ends what is under way; nothing is added."),
-    "thumbnail": ("PSF", "The PSF as it is used: seen from above (xy) and from the side (xz)."),
+    "thumbnail": ("PSF", "The PSF as it is used."),
     "method": ("Method", "How the image is restored."),
     "baseline": (
         "Also run the baseline",
@@ -267,7 +267,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "reference": (
         "Reference",
         "The true image, or the best there is. With it PSNR, SSIM and NRMSE are measured, after "
-        "the straight line that fits the grey values best.",
+        "the straight line that fits the grey values best, and the finest detail that agrees with "
+        "it (Fourier correlation).",
     ),
     "measure": ("Measure", "Measures the compared images; large ones in their middle."),
     "runs": (
@@ -342,7 +343,9 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Scores",
         "Sum: of the grey values, over that of the first image. Below 0: share of negative values. "
         "Misfit: root mean square of what the image does not explain of the measurement. "
-        "Structure: correlation of neighbours in that residual, 0 if it is noise.",
+        "Structure: correlation of neighbours in that residual, 0 if it is noise. "
+        "Resolution: finest detail that agrees with the reference (Fourier ring or shell "
+        "correlation of 0.5); without one, of raw images alone, what the noise leaves.",
     ),
     "batch files": (
         "Files",

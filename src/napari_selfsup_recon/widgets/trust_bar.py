@@ -1,4 +1,4 @@
-"""One press each: residual, measured part, inferred part, spread; with a sentence to read them."""
+"""One press each: residual, measured and inferred part and more, with a sentence to read them."""
 
 from __future__ import annotations
 
@@ -52,7 +52,9 @@ class TrustBar(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
-        column.addLayout(row(*self.buttons.values()))
+        usual = [push for name, push in self.buttons.items() if name not in companions.RARE]
+        column.addLayout(row(*usual))
+        column.addLayout(row(*(self.buttons[name] for name in companions.RARE)))
         column.addWidget(self._words)
         self.refresh()
 
@@ -65,11 +67,12 @@ class TrustBar(QWidget):
         """Offer what there is for the result; nothing is shown where there is none at all."""
         result = self._target()
         there = {name for name in self.buttons if self._at_hand(result, name)}
-        learned = there - {"residual"}
+        learned = there - {"residual", *companions.RARE}
         for name, push in self.buttons.items():
             how = companions.HOW_TO_READ[name]
             # Of a sharpened image there is no more than the residual.
-            push.setVisible(bool(learned) or name in there or _is_reconstruction(result))
+            others = name not in companions.RARE and (bool(learned) or _is_reconstruction(result))
+            push.setVisible(name in there or others)
             push.setEnabled(name in there or push.isChecked())
             describe(push, companions.TITLES[name], how if name in there else f"{how} {_HIDDEN}")
         self.setVisible(bool(there))

@@ -14,6 +14,7 @@ from napari_selfsup_recon.core.errors import FileError
 from napari_selfsup_recon.io._files import replacing
 from napari_selfsup_recon.runs.batch.events import RowReport, RowState
 from napari_selfsup_recon.runs.batch.rows import Row, companions_of
+from napari_selfsup_recon.runs.result import all_companions
 
 NAME = "selfsup_batch.json"
 _KIND = "napari-selfsup-recon batch"
@@ -119,7 +120,8 @@ def made_by_batches(folder: Path) -> frozenset[str]:
     except FileError:
         return frozenset()
     done = [name for name, entry in rows.items() if entry.get("state") == RowState.DONE]
-    beside = (path.name for name in done for path in companions_of(folder / name).values())
+    names = all_companions()
+    beside = (path.name for one in done for path in companions_of(folder / one, names).values())
     return frozenset([*done, *beside])
 
 

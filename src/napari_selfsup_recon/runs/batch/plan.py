@@ -60,9 +60,10 @@ class BatchPlan:
         config = self.config.model_copy(update={"preview_every": 0.0, "preview_region": None})
         digest = hashlib.sha256(f"{config.to_toml()}{self.reading}".encode())
         for name, values in sorted({"psf": self.psf, **self.given}.items()):
-            array = values.data if isinstance(values, Measurement) else values
-            if hasattr(array, "shape"):
-                digest.update(f"{name}{fingerprint(array)}".encode())
+            for one in values if isinstance(values, list | tuple) else (values,):
+                array = one.data if isinstance(one, Measurement) else one
+                if hasattr(array, "shape"):
+                    digest.update(f"{name}{fingerprint(array)}".encode())
         return digest.hexdigest()[:16]
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from napari_selfsup_recon.core.errors import InputError
 from napari_selfsup_recon.io.volumes import WRITABLE
-from napari_selfsup_recon.runs.result import COMPANIONS
 
 ENDING = ".ome.tif"
 # Longest first, so that all of .ome.tif goes.
@@ -147,11 +146,11 @@ def check_distinct(outputs: Sequence[Path]) -> None:
         )
 
 
-def companions_of(output: Path) -> dict[str, Path]:
+def companions_of(output: Path, names: Sequence[str]) -> dict[str, Path]:
     """Return where the companions of a result go, by name."""
     stem = stem_of(output)
     ending = output.name.removeprefix(stem)
-    return {name: output.with_name(f"{stem}_{name}{ending}") for name in COMPANIONS}
+    return {name: output.with_name(f"{stem}_{name}{ending}") for name in names}
 
 
 def stem_of(path: Path) -> str:

@@ -22,7 +22,7 @@ from napari_selfsup_recon.runs.execute import execute
 from napari_selfsup_recon.runs.failures import as_recon_error
 from napari_selfsup_recon.runs.plan import RunPlan, resolve
 from napari_selfsup_recon.runs.reading import read_source
-from napari_selfsup_recon.runs.result import Result
+from napari_selfsup_recon.runs.result import Result, companion_names
 
 Run = Callable[[RunPlan, Control], Iterator[Event]]
 
@@ -162,9 +162,7 @@ def _run_row(
 
 def _companions(plan: BatchPlan, row: Row) -> dict[str, Path]:
     """Return where the companions of a result go, where they are asked for."""
-    if plan.config.task != "reconstruct" or not plan.config.trust:
-        return {}
-    return companions_of(row.output)
+    return companions_of(row.output, companion_names(plan.config))
 
 
 def _check_outputs(plan: BatchPlan, row: Row) -> None:
