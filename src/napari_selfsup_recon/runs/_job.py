@@ -115,8 +115,8 @@ class Job:
             outcome = yield from run_trained(method, frame, steps=self.reuse.steps)
         else:
             noise = noise_for(self.plan.config.noise, measured, self.plan.psf)
-            method = self._build(entry, options, noise)
-            clean = (yield from self._examples(options)) if entry.clean else None
+            method = self.build(entry, options, noise)
+            clean = (yield from self.examples(options)) if entry.clean else None
             if entry.clean and self.control.stopping:
                 yield Notice("Stopped before anything was learned.", "warning")
                 return None
@@ -138,7 +138,8 @@ class Job:
                 yield Notice(f"{entry.label}{where}: {doubt}", "warning")
         return outcome
 
-    def _build(self, entry: Entry, options: Options, noise: NoiseEstimate | None) -> Method:
+    def build(self, entry: Entry, options: Options, noise: NoiseEstimate | None) -> Method:
+        """Return a method for the frames of the plan."""
         kind: type[Method] = entry.load_method()
         facts: dict[str, Any] = {} if noise is None else {"noise": noise.model()}
         if "voxel_size" in signature(kind).parameters:
@@ -151,7 +152,7 @@ class Job:
             return Identity(shape)
         return Blur(self.plan.psf, shape, boundary=self.plan.config.physics.boundary)
 
-    def _examples(self, options: Options) -> Generator[Event, None, FloatImage | None]:
+    def examples(self, options: Options) -> Generator[Event, None, FloatImage | None]:
         """Return the clean examples, read or made once."""
         clean, ndim = self.plan.clean, self.plan.measurement.spatial_ndim
         choice = self.plan.config.clean

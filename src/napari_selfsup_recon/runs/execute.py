@@ -67,7 +67,7 @@ def execute(
 
     control = control or Control()
     device = pick_device(plan.device)
-    with _threads(control.threads):
+    with limited_threads(control.threads):
         try:
             kind = Job if plan.problem is None else ReconJob
             yield from kind(plan, control, device, keep_models, reuse).run()
@@ -83,7 +83,8 @@ def execute(
 
 
 @contextmanager
-def _threads(count: int | None) -> Iterator[None]:
+def limited_threads(count: int | None) -> Iterator[None]:
+    """Let torch use so many threads of the CPU for a while; None changes nothing."""
     import torch
 
     before = torch.get_num_threads()

@@ -34,6 +34,7 @@ from napari_selfsup_recon.widgets.run_files import ask_for_curves
 from napari_selfsup_recon.widgets.script_button import ScriptButton
 from napari_selfsup_recon.widgets.session import Session
 from napari_selfsup_recon.widgets.states import State, look
+from napari_selfsup_recon.widgets.timing import Timing
 from napari_selfsup_recon.widgets.verdict import verdict
 from napari_selfsup_recon.widgets.warm_up import torch_is_loading, warm_up
 
@@ -74,6 +75,7 @@ class ReconWidget(QWidget):
         self.script.told.connect(self.compare.say)
         self.compare.add_tool(self.script)
         self._background = Background(self)
+        self.timing = Timing(self.method, self.value, viewer, self)
         self._blocked = ""
         self._told: object = None
         self._lay_out()
@@ -91,6 +93,7 @@ class ReconWidget(QWidget):
         self.physics.makingWanted.connect(lambda: self._open(_PSF_DOCK))
         self.compare.moreWanted.connect(lambda: self._open(_COMPARE_DOCK))
         self.method.verdictWanted.connect(self._ask_meter)
+        self.method.timesWanted.connect(self._ask_times)
         self.method.clean.shownWanted.connect(self._take_slice)
         self.run_card.deviceChanged.connect(self._on_edit)
         self.run_card.curvesWanted.connect(self._save_curves)
@@ -190,6 +193,7 @@ class ReconWidget(QWidget):
         if choice.task != "denoise" and not self._blocked:
             self._blocked = self.physics.problem
         self._show_needs(request)
+        self.timing.show(request)
         self.compare.refresh()
         self._show_state()
 
@@ -217,9 +221,14 @@ class ReconWidget(QWidget):
         except ReconError as error:
             self.method.show_verdict(str(error))
             return
+        self.timing.cancel()
         self.method.show_verdict("Looking at what can be learned ...")
         show = self.method.show_verdict
         self._background.start(lambda: verdict(request), show, lambda error: show(str(error)))
+
+    def _ask_times(self) -> None:
+        self._background.cancel()
+        self.timing.ask()
 
     def _open(self, name: str) -> None:
         """Open another dock of this plugin, beside this one."""
@@ -307,6 +316,7 @@ class ReconWidget(QWidget):
         if is_alive(self):
             self.resume.refresh()
             if self.session.busy:
+                self.timing.cancel()
                 self._show_state()
             else:
                 self.refresh()

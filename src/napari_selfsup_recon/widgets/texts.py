@@ -149,6 +149,11 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Adds hidden layers after learning: what the measurement determines and what was inferred, "
         "the residual, and how sure the method is.",
     ),
+    "times": (
+        "How long here?",
+        "Runs a few steps of every method that can be chosen, some seconds each, and says beside "
+        "its name how long it would take on this machine with these settings. A run ends it.",
+    ),
     "meter": (
         "What can be learned?",
         "Says before the run which share of the image the instrument and the symmetry that the "
