@@ -257,7 +257,7 @@ class MethodCard(Card):
         self._baseline_place.setVisible(rivals and self.baseline.isChecked())
         order_tabs(
             (
-                *(self.method, self.clean.layer, self.clean.slices),
+                *(self.method, *self.clean.stops),
                 *tab_stops(self._place),
                 *(self.clock, self.meter, self.baseline, self.rival),
                 *tab_stops(self._baseline_place),

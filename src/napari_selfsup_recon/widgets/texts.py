@@ -164,6 +164,11 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Layer of clean images of the same kind: another sample, another stack. They need not "
         "match the noisy image pixel by pixel.",
     ),
+    "clean path": (
+        "File or folder of clean examples",
+        "Clean images on disk instead of a layer: a file, or a folder of images of one size.",
+    ),
+    "clean browse": ("Choose a file or folder", "Opens a file dialog."),
     "clean slices": (
         "Clean slices",
         "First and last slice (not included) of this image that are clean, for example 0:25.",
