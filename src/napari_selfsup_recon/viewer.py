@@ -15,7 +15,6 @@ from napari.layers import Image, Layer
 from numpy.typing import ArrayLike
 
 from napari_selfsup_recon.core.errors import InputError
-from napari_selfsup_recon.core.measurement import Measurement
 from napari_selfsup_recon.core.options import Options
 from napari_selfsup_recon.physics.psf.microscope import Microscope
 from napari_selfsup_recon.runs.clean import CleanChoice
@@ -188,8 +187,8 @@ def denoise(
     Parameters
     ----------
     clean
-        Clean examples, which need not match the image: a layer, an array, a file, or (first, last)
-        slices, the last excluded, of the image itself. Where nothing is clean:
+        Clean examples, which need not match the image: a layer, an array, a file or folder, or
+        (first, last) slices, the last excluded, of the image itself. Where nothing is clean:
         ``{"source": "average", "average": 5}`` for averages of neighbouring slices or frames, or
         ``{"source": "denoised"}`` for what ``method="ssi"`` makes of the image; both as a
         :class:`~napari_selfsup_recon.runs.CleanChoice`, too.

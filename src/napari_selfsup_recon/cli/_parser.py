@@ -141,7 +141,9 @@ def _add_job(parser: argparse.ArgumentParser, choice: Choice) -> None:
     if choice.config.task == "denoise":
         examples = data.add_mutually_exclusive_group()
         examples.add_argument(
-            "--clean", metavar="FILE", help="clean images of the same kind, to learn from (iscl)"
+            "--clean",
+            metavar="FILE",
+            help="clean images of the same kind, to learn from (iscl); a file or a folder of files",
         )
         examples.add_argument(
             "--clean-slices",

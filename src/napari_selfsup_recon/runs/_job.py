@@ -144,8 +144,8 @@ class Job:
         else:
             psf = self.plan.psf_of(index)
             noise = noise_for(self.plan.config.noise, measured, psf)
-            method = self._build(entry, options, noise, psf)
-            clean = (yield from self._examples(options)) if entry.clean else None
+            method = self.build(entry, options, noise, psf)
+            clean = (yield from self.examples(options)) if entry.clean else None
             if entry.clean and self.control.stopping:
                 yield Notice("Stopped before anything was learned.", "warning")
                 return None
@@ -167,9 +167,10 @@ class Job:
                 yield Notice(f"{entry.label}{where}: {doubt}", "warning")
         return outcome
 
-    def _build(
+    def build(
         self, entry: Entry, options: Options, noise: NoiseEstimate | None, psf: Psf | None
     ) -> Method:
+        """Return a method for the frames of the plan that have this PSF."""
         kind: type[Method] = entry.load_method()
         facts: dict[str, Any] = {} if noise is None else {"noise": noise.model()}
         if "voxel_size" in signature(kind).parameters:
@@ -182,7 +183,7 @@ class Job:
             return Identity(shape)
         return Blur(psf, shape, boundary=self.plan.config.physics.boundary)
 
-    def _examples(self, options: Options) -> Generator[Event, None, FloatImage | None]:
+    def examples(self, options: Options) -> Generator[Event, None, FloatImage | None]:
         """Return the clean examples, read or made once."""
         clean, ndim = self.plan.clean, self.plan.measurement.spatial_ndim
         choice = self.plan.config.clean

@@ -97,7 +97,7 @@ class ReconJob:
         self, number: int, entry: Entry, options: Options, physics: Physics
     ) -> Iterator[Event]:
         began = perf_counter()
-        noise = self._noise()
+        noise = self.noise()
         reuse = self.reuse if entry.learned else None
         applied = reuse is not None and not reuse.train
         method: Method
@@ -105,7 +105,7 @@ class ReconJob:
             method = reuse.of(0).method(physics)
             progress = _Progress(steps=reuse.steps, reason="applied")
         else:
-            method = _build(entry, options, physics, noise)
+            method = build(entry, options, physics, noise)
             progress = _Progress(**best_of(reuse.of(0).state if reuse else None))
         planned = getattr(options, "steps", None) or getattr(options, "iterations", None)
         total = planned if isinstance(planned, int) else None
@@ -147,7 +147,7 @@ class ReconJob:
         if progress.error is not None:
             raise progress.error
 
-    def _noise(self) -> NoiseEstimate | None:
+    def noise(self) -> NoiseEstimate | None:
         """Return the noise for a method; estimated of scans alone, the others have gaps."""
         choice = self.plan.config.noise
         if choice is None or not choice.given or self.problem.instrument in SCANS:
@@ -190,7 +190,7 @@ class ReconJob:
 
     def _one(self, method: Method, number: int) -> FloatImage:
         """Return one slice, without events."""
-        with closing(cast(Any, _for_slice(method, number).run(self._y(number)))) as events:
+        with closing(cast(Any, for_slice(method, number).run(self._y(number)))) as events:
             for event in events:
                 if isinstance(event, Done):
                     return _array(event.result)
@@ -207,7 +207,7 @@ class ReconJob:
         images: list[FloatImage] = []
         chosen: dict[str, float] = {}
         for number in range(len(self.problem.y)):
-            own = _for_slice(method, number)
+            own = for_slice(method, number)
             image: FloatImage | None = None
             with closing(cast(Any, own.run(self._y(number)))) as events:
                 for event in events:
@@ -297,7 +297,8 @@ def _scores(method: Method, progress: _Progress) -> dict[str, float]:
     return known
 
 
-def _build(entry: Entry, options: Options, physics: Physics, noise: NoiseEstimate | None) -> Method:
+def build(entry: Entry, options: Options, physics: Physics, noise: NoiseEstimate | None) -> Method:
+    """Return a method for an instrument."""
     kind: type[Method] = entry.load_method()
     facts: dict[str, Any] = {} if noise is None else {"noise": noise.model()}
     if "voxel_size" in signature(kind).parameters:
@@ -305,7 +306,7 @@ def _build(entry: Entry, options: Options, physics: Physics, noise: NoiseEstimat
     return kind(physics, options, **facts)
 
 
-def _for_slice(method: Method, number: int) -> Method:
+def for_slice(method: Method, number: int) -> Method:
     """Return the method for a slice that has an operator of its own."""
     physics = method.physics
     return method if physics.items is None else method._with(physics.at([number]))

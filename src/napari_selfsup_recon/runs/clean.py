@@ -36,7 +36,9 @@ class CleanChoice(Options):
         "self-supervision makes of the images.",
     )
     path: str | None = option(
-        None, title="Clean file", description="TIFF, NumPy or zarr file of clean images."
+        None,
+        title="Clean file",
+        description="TIFF, NumPy or zarr file of clean images, or a folder of such files.",
     )
     slices: tuple[int, int] | None = option(
         None,
@@ -104,16 +106,16 @@ def choose_clean(
     if choice.source == "file":
         if not choice.path:
             raise InputError("The file of clean examples is not named.", hint="Name it.")
-        from napari_selfsup_recon.io import volumes
+        from napari_selfsup_recon.runs.clean_files import read_examples
 
-        clean = volumes.read(choice.path)
+        clean = read_examples(choice.path)
     elif given is None:
         raise InputError("The clean examples are not given.", hint=HOW_TO_GIVE)
     elif isinstance(given, Measurement):
         clean = given
     else:
         clean = _like(np.asarray(given), measurement)
-    _check(clean, measurement, matched=matched)
+    check_kind(clean, measurement, matched=matched)
     return clean
 
 
@@ -187,7 +189,7 @@ def _slices(choice: CleanChoice, measurement: Measurement, *, part: bool = True)
     return replace(chosen, name=f"{measurement.name} {first}:{last}")
 
 
-def _check(clean: Measurement, measurement: Measurement, *, matched: bool) -> None:
+def check_kind(clean: Measurement, measurement: Measurement, *, matched: bool) -> None:
     """Complain about clean examples of another kind.
 
     Raises

@@ -80,7 +80,7 @@ def execute(
         )
     control = control or Control()
     device = pick_device(plan.device)
-    with _threads(control.threads):
+    with limited_threads(control.threads):
         try:
             if plan.problem is None:
                 place = None if folder is None else Path(folder)
@@ -99,7 +99,8 @@ def execute(
 
 
 @contextmanager
-def _threads(count: int | None) -> Iterator[None]:
+def limited_threads(count: int | None) -> Iterator[None]:
+    """Let torch use so many threads of the CPU for a while; None changes nothing."""
     import torch
 
     before = torch.get_num_threads()

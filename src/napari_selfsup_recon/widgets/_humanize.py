@@ -19,6 +19,17 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
+def about(seconds: float) -> str:
+    """Return for example ``"about 40 s"`` or ``"about 3 min"``: what a measurement is good for."""
+    if seconds < 1:
+        return "below 1 s"
+    if seconds < 57.5:
+        return f"about {round(seconds) if seconds < 10 else 5 * round(seconds / 5)} s"
+    if seconds < 90 * 60:
+        return f"about {max(1, round(seconds / 60))} min"
+    return f"about {round(seconds / 3600)} h"
+
+
 def voxel_size(scale: Sequence[float], units: Sequence[str]) -> str:
     """Return for example ``"0.3 × 0.1 × 0.1 µm"``."""
     numbers = [f"{value:.4g}" for value in scale]

@@ -69,6 +69,7 @@ class Background(QObject):
         self._timer = QTimer(self)
         self._timer.setInterval(_LOOK_MS)
         self._timer.timeout.connect(self._hear)
+        self._launched: list[_Task] = []
 
     @property
     def busy(self) -> bool:
@@ -108,8 +109,18 @@ class Background(QObject):
         self._next = None
         self.busyChanged.emit(False)
 
+    def end_with(self, dock: QObject) -> None:
+        """Drop what is under way, too, when ``dock`` is deleted.
+
+        ``dock`` has no Qt parent that deletes it: the signals of children that are deleted with
+        their parents come when Python has let go of them.
+        """
+        launched = self._launched
+        dock.destroyed.connect(lambda *_: _drop(launched))
+
     def _launch(self, errand: _Errand) -> None:
         self._running = errand
+        self._launched[:] = [errand.task]
         self._timer.start()
         threading.Thread(target=_run, args=(errand.task,), name="background", daemon=True).start()
 
@@ -136,6 +147,11 @@ class Background(QObject):
         self.busyChanged.emit(False)
         if wanted:
             (errand.done if what == "done" else errand.failed)(value)
+
+
+def _drop(tasks: list[_Task]) -> None:
+    for task in tasks:
+        task.dropped.set()
 
 
 def _run(task: _Task) -> None:

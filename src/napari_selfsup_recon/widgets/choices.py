@@ -88,16 +88,17 @@ class InstrumentChoice:
 
 @dataclass(frozen=True)
 class CleanPick:
-    """Clean examples: a layer, or made of the image itself.
+    """Clean examples: in a file or folder, in a layer, or made of the image itself.
 
-    ``kind`` says how: slices of it (``"first:last"``), averages of ``average`` neighbours, or
-    denoised.
+    ``path`` counts before ``layer``, and that before the rest. ``kind`` says how examples are made:
+    slices of the image (``"first:last"``), averages of ``average`` neighbours, or denoised.
     """
 
     layer: LayerRef | None = None
     slices: str = ""
     kind: Literal["slices", "average", "denoised"] = "slices"
     average: int = 5
+    path: str = ""
 
 
 @dataclass(frozen=True)

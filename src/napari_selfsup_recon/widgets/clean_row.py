@@ -1,19 +1,34 @@
-"""Clean examples for methods that learn from them, too: another layer, or made of the image."""
+"""Clean examples for methods that learn from them, too: a layer, from disk, or of the image."""
 
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from napari.layers import Layer
 from qtpy.QtCore import QSignalBlocker, Signal
-from qtpy.QtWidgets import QComboBox, QLineEdit, QSpinBox, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFileDialog,
+    QLineEdit,
+    QMenu,
+    QSpinBox,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
+from napari_selfsup_recon.core.errors import ReconError
+from napari_selfsup_recon.io.volumes import ENDINGS
+from napari_selfsup_recon.runs.clean_files import glance
 from napari_selfsup_recon.widgets._editors import guard_wheel
+from napari_selfsup_recon.widgets._humanize import shape
 from napari_selfsup_recon.widgets.bridge import is_psf
 from napari_selfsup_recon.widgets.choices import CleanPick
 from napari_selfsup_recon.widgets.layer_box import LayerBox
-from napari_selfsup_recon.widgets.parts import button, describe, form_label, form_layout, row
+from napari_selfsup_recon.widgets.parts import button, describe, form_label, form_layout, note, row
 from napari_selfsup_recon.widgets.texts import TEXTS
 
 _HERE = "the image itself"
@@ -24,9 +39,20 @@ _KINDS = {
 }
 _MOST = 99
 
+Ask = Callable[[QWidget, str, str], str]
+
 
 class CleanRow(QWidget):
     """Chooses a :class:`~napari_selfsup_recon.widgets.choices.CleanPick`.
+
+    Parameters
+    ----------
+    viewer
+        The napari viewer.
+    parent
+        Qt parent.
+    ask
+        Asks for a ``"file"`` or ``"folder"``, beginning at a path; returns "" if nothing is chosen.
 
     Attributes
     ----------
@@ -40,8 +66,11 @@ class CleanRow(QWidget):
     valueChanged = Signal()
     shownWanted = Signal(str)
 
-    def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, viewer: Any, parent: QWidget | None = None, *, ask: Ask | None = None
+    ) -> None:
         super().__init__(parent)
+        self.ask = ask or ask_for_path
         self.layer = LayerBox(viewer, _called_clean, nothing=_HERE)
         describe(self.layer, *TEXTS["clean"])
         self.kind = QComboBox()
@@ -62,9 +91,26 @@ class CleanRow(QWidget):
         self.average.setSuffix(" slices")
         guard_wheel(self.average)
         describe(self.average, *TEXTS["clean average"])
+        self.path = QLineEdit()
+        self.path.setPlaceholderText("none: as above")
+        self.path.setClearButtonEnabled(True)
+        describe(self.path, *TEXTS["clean path"])
+        self.browse = QToolButton()
+        self.browse.setText("…")
+        describe(self.browse, *TEXTS["clean browse"])
+        menu = QMenu(self.browse)
+        menu.addAction("File ...").triggered.connect(lambda *_: self._ask("file"))
+        menu.addAction("Folder ...").triggered.connect(lambda *_: self._ask("folder"))
+        self.browse.setMenu(menu)
+        self.browse.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        disk = QWidget()
+        disk.setLayout(row(self.path, self.browse))
+        self._facts = note()
         self._form = form_layout()
         for label, field in (
             ("Clean", self.layer),
+            ("On disk", disk),
+            ("", self._facts),
             ("Made from", self.kind),
             ("Slices", self.slices),
             ("Slice shown", self._shown),
@@ -76,14 +122,25 @@ class CleanRow(QWidget):
         column.addLayout(self._form)
         self.layer.chosen.connect(self._on_choice)
         self.kind.currentIndexChanged.connect(lambda _: self._on_choice())
+        # What is half typed is not looked for, but what is cleared is gone at once.
+        self.path.editingFinished.connect(self._on_path)
+        self.path.textChanged.connect(lambda text: None if text else self._on_choice())
         self.slices.textChanged.connect(lambda _: self.valueChanged.emit())
         self.first.clicked.connect(lambda *_: self.shownWanted.emit("first"))
         self.last.clicked.connect(lambda *_: self.shownWanted.emit("last"))
         self.average.valueChanged.connect(lambda _: self.valueChanged.emit())
         self._show()
 
+    @property
+    def stops(self) -> tuple[QWidget, ...]:
+        """What Tab leads through, in the order of the rows."""
+        rows = (self.layer, self.path, self.browse, self.kind, self.slices)
+        return (*rows, self.first, self.last, self.average)
+
     def value(self) -> CleanPick:
         """Return what is chosen."""
+        if path := self.path.text().strip():
+            return CleanPick(path=str(Path(path).expanduser().absolute()))
         layer = self.layer.layer
         if layer is not None:
             return CleanPick(layer=weakref.ref(layer))
@@ -100,10 +157,12 @@ class CleanRow(QWidget):
         if layer is not None:
             self.layer.choose(layer)
         with (
+            QSignalBlocker(self.path),
             QSignalBlocker(self.slices),
             QSignalBlocker(self.kind),
             QSignalBlocker(self.average),
         ):
+            self.path.setText(pick.path)
             self.kind.setCurrentIndex(max(0, self.kind.findData(pick.kind)))
             self.slices.setText(pick.slices)
             self.average.setValue(pick.average)
@@ -127,12 +186,47 @@ class CleanRow(QWidget):
         self._show()
         self.valueChanged.emit()
 
+    def _ask(self, what: str) -> None:
+        if chosen := self.ask(self, what, self.path.text()):
+            self.path.setText(chosen)
+            self._on_choice()
+
+    def _on_path(self) -> None:
+        if self.path.isModified():
+            self.path.setModified(False)
+            self._on_choice()
+
     def _show(self) -> None:
-        kind = self.kind.currentData() if self.layer.layer is None else None
+        path = self.value().path
+        self.layer.setEnabled(not path)
+        self._facts.setText(_told(path) if path else "")
+        self._form.setRowVisible(self._facts, bool(path))
+        kind = self.kind.currentData() if self.layer.layer is None and not path else None
         self._form.setRowVisible(self.kind, kind is not None)
         self._form.setRowVisible(self.slices, kind == "slices")
         self._form.setRowVisible(self._shown, kind == "slices")
         self._form.setRowVisible(self.average, kind == "average")
+
+
+def ask_for_path(parent: QWidget, what: str, start: str) -> str:
+    """Ask for a file or folder with a dialog; returns "" if nothing was chosen."""
+    if what == "folder":
+        return QFileDialog.getExistingDirectory(parent, "Clean examples", start)
+    kinds = " ".join(f"*{ending}" for ending in ENDINGS if ending != ".zarr")
+    name, _ = QFileDialog.getOpenFileName(
+        parent, "Clean examples", start, f"Images ({kinds});;All files (*)"
+    )
+    return name
+
+
+def _told(path: str) -> str:
+    """Return what is at ``path`` in words; why it cannot be used is told where runs are started."""
+    try:
+        count, first = glance(path)
+    except ReconError as error:
+        return f"⚠ {error.message}"
+    files = f"{count} files, each " if count > 1 else ""
+    return f"{files}{shape(first.axes, first.shape)}, {first.dtype}"
 
 
 def _called_clean(viewer: Any, layers: list[Layer]) -> Layer | None:

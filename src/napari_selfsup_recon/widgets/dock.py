@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 from qtpy.QtCore import Qt, QTimer
-from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from napari_selfsup_recon.core.errors import InputError, ReconError
@@ -35,7 +33,9 @@ from napari_selfsup_recon.widgets.run_card import RunCard
 from napari_selfsup_recon.widgets.run_files import ask_for_curves
 from napari_selfsup_recon.widgets.script_button import ScriptButton
 from napari_selfsup_recon.widgets.session import Session
+from napari_selfsup_recon.widgets.shortcuts import bind_keys
 from napari_selfsup_recon.widgets.states import State, look
+from napari_selfsup_recon.widgets.timing import Timing
 from napari_selfsup_recon.widgets.verdict import verdict
 from napari_selfsup_recon.widgets.warm_up import torch_is_loading, warm_up
 
@@ -76,6 +76,7 @@ class ReconWidget(QWidget):
         self.script.told.connect(self.compare.say)
         self.compare.add_tool(self.script)
         self._background = Background(self)
+        self.timing = Timing(self.method, self.value, viewer, self)
         self._blocked = self._advice = ""
         self._told: object = None
         self._lay_out()
@@ -93,6 +94,7 @@ class ReconWidget(QWidget):
         self.physics.makingWanted.connect(lambda: self._open(_PSF_DOCK))
         self.compare.moreWanted.connect(lambda: self._open(_COMPARE_DOCK))
         self.method.verdictWanted.connect(self._ask_meter)
+        self.method.timesWanted.connect(self._ask_times)
         self.method.clean.shownWanted.connect(self._take_slice)
         self.run_card.deviceChanged.connect(self._on_edit)
         self.run_card.place.valueChanged.connect(self._on_edit)
@@ -104,7 +106,19 @@ class ReconWidget(QWidget):
             signal = getattr(self.run_card, f"{name}d" if name.endswith("e") else _PAST[name])
             signal.connect(lambda name=name: self._send(name))
         self._attach()
-        self._bind_keys()
+        hold_to_peek(viewer, self, self.compare.layers)
+        bind_keys(
+            self,
+            {
+                "Ctrl+Return": self.start,
+                "Ctrl+Shift+Return": lambda: self.start(attempt=True),
+                "Ctrl+.": lambda: self._send("stop"),
+                "Ctrl+Alt+K": self.script.copy,
+                "Ctrl+Alt+G": self.compare.grid.toggle,
+                "Ctrl+Alt+Left": lambda: self.compare.bar.shift(-_STEP),
+                "Ctrl+Alt+Right": lambda: self.compare.bar.shift(_STEP),
+            },
+        )
         self.refresh()
 
     def value(self) -> Intent:
@@ -196,6 +210,7 @@ class ReconWidget(QWidget):
         if choice.task != "denoise" and not self._blocked:
             self._blocked = self.physics.problem
         self._show_needs(request)
+        self.timing.show(request)
         self.compare.refresh()
         self._show_state()
 
@@ -224,9 +239,14 @@ class ReconWidget(QWidget):
         except ReconError as error:
             self.method.show_verdict(str(error))
             return
+        self.timing.cancel()
         self.method.show_verdict("Looking at what can be learned ...")
         show = self.method.show_verdict
         self._background.start(lambda: verdict(request), show, lambda error: show(str(error)))
+
+    def _ask_times(self) -> None:
+        self._background.cancel()
+        self.timing.ask()
 
     def _open(self, name: str) -> None:
         """Open another dock of this plugin, beside this one."""
@@ -314,6 +334,7 @@ class ReconWidget(QWidget):
         if is_alive(self):
             self.resume.refresh()
             if self.session.busy:
+                self.timing.cancel()
                 self._show_state()
             else:
                 self.refresh()
@@ -346,22 +367,6 @@ class ReconWidget(QWidget):
                     signal.disconnect(method, missing_ok=True)
 
         self.destroyed.connect(detach)
-
-    def _bind_keys(self) -> None:
-        keys: tuple[tuple[str, Callable[[], object]], ...] = (
-            ("Ctrl+Return", self.start),
-            ("Ctrl+Shift+Return", lambda: self.start(attempt=True)),
-            ("Ctrl+.", lambda: self._send("stop")),
-            ("Ctrl+Alt+K", self.script.copy),
-            ("Ctrl+Alt+G", self.compare.grid.toggle),
-            ("Ctrl+Alt+Left", lambda: self.compare.bar.shift(-_STEP)),
-            ("Ctrl+Alt+Right", lambda: self.compare.bar.shift(_STEP)),
-        )
-        hold_to_peek(self._viewer, self, self.compare.layers)
-        for sequence, do in keys:
-            shortcut = QShortcut(QKeySequence(sequence), self)
-            shortcut.setContext(Qt.ShortcutContext.WindowShortcut)
-            shortcut.activated.connect(do)
 
     def _lay_out(self) -> None:
         """What is chosen scrolls; what starts and shows the work is always in sight."""

@@ -1,6 +1,6 @@
 """What the last run was set to: a dock in a later session of napari begins with it.
 
-Nothing of the data is kept: no layer, no width, no path.
+Nothing of the data is kept: no layer, no width, no path but that of clean examples on disk.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from napari_selfsup_recon.physics.psf.microscope import Microscope
 from napari_selfsup_recon.runs import stash
 from napari_selfsup_recon.runs.config import Task
 from napari_selfsup_recon.runs.words import validate
-from napari_selfsup_recon.widgets.choices import Intent, MethodChoice
+from napari_selfsup_recon.widgets.choices import CleanPick, Intent, MethodChoice
 
 logger = logging.getLogger("napari_selfsup_recon")
 
@@ -45,6 +45,7 @@ def remember(intent: Intent) -> None:
         "method": _named(method.key, method.options),
         "baseline": method.baseline and _named(method.baseline, method.baseline_options),
         "trust": method.trust,
+        "clean": method.clean.path if method.clean is not None else "",
         "microscope": intent.psf.microscope and _values(intent.psf.microscope),
     }
     place = _place()
@@ -67,7 +68,14 @@ def recalled() -> LastSettings | None:
             return None
         key, options = _read(said["method"])
         baseline, rivals = _read(said["baseline"]) if said["baseline"] else (None, None)
-        chosen = MethodChoice(key, options, baseline, rivals, trust=bool(said["trust"]))
+        chosen = MethodChoice(
+            key,
+            options,
+            baseline,
+            rivals,
+            trust=bool(said["trust"]),
+            clean=_examples(said.get("clean")),
+        )
         scope = said["microscope"]
         microscope = None if scope is None else validate(Microscope, scope, where="microscope")
     except (OSError, ValueError, TypeError, KeyError, RecursionError, ReconError) as error:
@@ -87,6 +95,12 @@ def _named(key: str, options: Options | None) -> dict[str, Any]:
 def _values(options: Options) -> dict[str, Any]:
     values: dict[str, Any] = options.model_dump(mode="json", exclude_defaults=True)
     return values
+
+
+def _examples(path: Any) -> CleanPick | None:
+    """Return the clean examples on disk, if they are still there."""
+    there = isinstance(path, str) and path and Path(path).exists()
+    return CleanPick(path=path) if there else None
 
 
 def _read(said: Any) -> tuple[str, Any]:

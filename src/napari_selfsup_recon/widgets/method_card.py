@@ -17,7 +17,7 @@ from napari_selfsup_recon.methods.registry import METHODS
 from napari_selfsup_recon.runs.instruments import LABELS, SCANS, Instrument
 from napari_selfsup_recon.runs.suits import suited
 from napari_selfsup_recon.widgets._editors import guard_wheel
-from napari_selfsup_recon.widgets.choices import MethodChoice
+from napari_selfsup_recon.widgets.choices import MethodChoice, default_options
 from napari_selfsup_recon.widgets.clean_row import CleanRow
 from napari_selfsup_recon.widgets.options_form import OptionsForm
 from napari_selfsup_recon.widgets.parts import (
@@ -31,6 +31,7 @@ from napari_selfsup_recon.widgets.parts import (
 )
 from napari_selfsup_recon.widgets.texts import TEXTS
 
+_HOW_LONG = "How &long here?"
 _VERBS = {"deconvolve": "sharpen", "denoise": "denoise", "reconstruct": "reconstruct"}
 
 
@@ -45,10 +46,13 @@ class MethodCard(Card):
         Emitted when a person changed it.
     verdictWanted
         Emitted when a person asks what the method can learn at all.
+    timesWanted
+        Emitted when a person asks how long the methods take; answered with :meth:`show_times`.
     """
 
     valueChanged = Signal()
     verdictWanted = Signal()
+    timesWanted = Signal()
 
     def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
         super().__init__("3  Method", parent)
@@ -76,6 +80,8 @@ class MethodCard(Card):
         self.clean = CleanRow(viewer)
         self.clean.hide()
         self.meter = button("&What can be learned?", *TEXTS["meter"])
+        self.clock = button(_HOW_LONG, *TEXTS["times"])
+        self._times: Mapping[str, str] = {}
         self._verdict = note()
         self._verdict.hide()
         self._rivals = row(self.baseline, self.rival)
@@ -83,6 +89,7 @@ class MethodCard(Card):
         for widget in (self.method, self._summary, self._place):
             self.body.addWidget(widget)
         self.body.insertWidget(self.body.indexOf(self._place), self.clean)
+        self.body.addWidget(self.clock)
         self.body.addWidget(self.meter)
         self.body.addWidget(self._verdict)
         self.body.addLayout(self._rivals)
@@ -90,6 +97,7 @@ class MethodCard(Card):
         self.body.addWidget(self.trust)
         self.clean.valueChanged.connect(self.valueChanged.emit)
         self.meter.clicked.connect(lambda *_: self.verdictWanted.emit())
+        self.clock.clicked.connect(lambda *_: self.timesWanted.emit())
         self.method.currentIndexChanged.connect(self._on_method)
         self.baseline.toggled.connect(self._on_baseline)
         self.rival.currentIndexChanged.connect(self._on_method)
@@ -158,6 +166,48 @@ class MethodCard(Card):
             _offer(self.rival, METHODS.for_task(task, learned=False))
         self._build()
 
+    def offered(self) -> dict[str, MethodChoice]:
+        """Return what would be run with each method that can be chosen, the chosen one first.
+
+        Raises
+        ------
+        InputError
+            If options of the chosen one do not fit each other.
+        """
+        keys = [self._form_key, *(self.method.itemData(i) for i in range(self.method.count()))]
+        found: dict[str, MethodChoice] = {}
+        for key in filter(None, keys):
+            options = self.form.value() if key == self._form_key else self._kept.get(key)
+            clean = self.clean.value() if METHODS.find(key).clean else None
+            found.setdefault(
+                key, MethodChoice(key, options or default_options(key), None, clean=clean)
+            )
+        return found
+
+    def show_times(
+        self, times: Mapping[str, str], reasons: Mapping[str, str], measuring: str = ""
+    ) -> None:
+        """Show how long methods take, why some could not be measured, and which one is."""
+        self._times = times
+        self.clock.setEnabled(not measuring)
+        self.clock.setText(f"Measuring {measuring} ..." if measuring else _HOW_LONG)
+        for box in (self.method, self.rival):
+            for index in range(box.count()):
+                key = box.itemData(index)
+                if key is not None:
+                    entry = METHODS.find(key)
+                    more = f", {times[key]}" if key in times else ""
+                    box.setItemText(index, entry.label + more)
+                    tip = f"{_about(entry)}{_lasts(entry, times.get(key))}"
+                    if key in reasons:
+                        tip += f" Its time could not be measured: {_lower(reasons[key])}"
+                    box.setItemData(index, f"<qt>{tip}</qt>", Qt.ItemDataRole.ToolTipRole)
+        self._show_summary()
+
+    def _show_summary(self) -> None:
+        entry = self._entry()
+        self._summary.setText(_about(entry) + _lasts(entry, self._times.get(entry.key)))
+
     def show_verdict(self, text: str) -> None:
         """Show what can be learned; nothing where ``text`` is empty."""
         self._verdict.setText(text)
@@ -182,7 +232,7 @@ class MethodCard(Card):
     def _build(self) -> None:
         """Put the forms of the chosen methods in place."""
         entry = self._entry()
-        self._summary.setText(f"{entry.summary} Needs: {_lower(entry.needs)}")
+        self._show_summary()
         if entry.key != self._form_key:
             self._keep(self._form_key, self._form)
             self._form = self._replace(entry, self._form, self._place)
@@ -207,9 +257,9 @@ class MethodCard(Card):
         self._baseline_place.setVisible(rivals and self.baseline.isChecked())
         order_tabs(
             (
-                *(self.method, self.clean.layer, self.clean.slices),
+                *(self.method, *self.clean.stops),
                 *tab_stops(self._place),
-                *(self.meter, self.baseline, self.rival),
+                *(self.clock, self.meter, self.baseline, self.rival),
                 *tab_stops(self._baseline_place),
                 self.trust,
             )
@@ -264,7 +314,7 @@ def _offer(
         box.clear()
         for entry in entries:
             box.addItem(entry.label, entry.key)
-            tip = f"<qt>{entry.summary} Needs: {_lower(entry.needs)}</qt>"
+            tip = f"<qt>{_about(entry)}</qt>"
             box.setItemData(box.count() - 1, tip, Qt.ItemDataRole.ToolTipRole)
         model = box.model()
         for key, reason in (why or {}).items():
@@ -274,6 +324,22 @@ def _offer(
             if item is not None:
                 item.setEnabled(False)
         box.setCurrentIndex(max(0, box.findData(before)))
+
+
+def _about(entry: Entry) -> str:
+    """Return what a method is best for, and what it needs."""
+    return f"{entry.summary} Needs: {_lower(entry.needs)}"
+
+
+def _lasts(entry: Entry, time: str | None) -> str:
+    """Return how long it takes, as a sentence; nothing where that is not known."""
+    if time is None:
+        return ""
+    return (
+        f" Here: {time} of training, if it does not end earlier."
+        if entry.learned
+        else f" Here: {time}."
+    )
 
 
 def _lower(sentence: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,8 @@ from napari_selfsup_recon.core.errors import InputError
 from napari_selfsup_recon.core.measurement import Measurement
 from napari_selfsup_recon.core.options import Options
 from napari_selfsup_recon.runs._scan import rows_of
-from napari_selfsup_recon.runs.clean import CleanChoice, slice_axis
+from napari_selfsup_recon.runs.clean import CleanChoice, check_kind, slice_axis
+from napari_selfsup_recon.runs.clean_files import glance
 from napari_selfsup_recon.runs.config import PhysicsChoice, Region, RunConfig
 from napari_selfsup_recon.runs.instruments import SCANS, Tomograph
 from napari_selfsup_recon.runs.plan import RunPlan, resolve
@@ -101,7 +103,8 @@ def make_request(intent: Intent, viewer: Any, *, attempt: bool = False) -> Reque
     )
     given: dict[str, Any] = {}
     if choice.clean is not None:
-        chosen, given = clean_of(choice.clean, source)
+        matched = getattr(choice.options, "match", "") == "on"
+        chosen, given = clean_of(choice.clean, source, matched=matched)
         config = config.model_copy(update={"clean": chosen})
     psf = None
     if intent.data.task == "deconvolve" and intent.psf.kind is PsfKind.LAYER:
@@ -109,21 +112,31 @@ def make_request(intent: Intent, viewer: Any, *, attempt: bool = False) -> Reque
     return Request(source, config, psf, given, "" if attempt else intent.folder)
 
 
-def clean_of(pick: CleanPick, source: Source) -> tuple[CleanChoice, dict[str, Any]]:
+def clean_of(
+    pick: CleanPick, source: Source, *, matched: bool = False
+) -> tuple[CleanChoice, dict[str, Any]]:
     """Return the clean examples that were picked: how a run is told of them, and their values.
+
+    ``matched`` says whether other grey values are welcome.
 
     Raises
     ------
     InputError
-        If there are none, or they are the noisy image itself.
+        If there are none, they are the noisy image itself, or of another kind.
+    FileError
+        If they are in a file that cannot be read.
     """
+    if pick.path:
+        _, first = glance(pick.path)
+        path = getattr(getattr(source.layer(), "source", None), "path", None)
+        if path is not None and Path(path).absolute() == Path(pick.path):
+            raise _same()
+        check_kind(first, source.measurement, matched=matched)
+        return CleanChoice(source="file", path=pick.path), {}
     layer = pick.layer() if pick.layer is not None else None
     if layer is not None:
         if layer is source.layer():
-            raise InputError(
-                "The clean examples are the noisy image itself.",
-                hint="Choose another layer, or say which slices of it are clean.",
-            )
+            raise _same()
         return CleanChoice(source="array"), {"clean": source_of(layer).measurement}
     if pick.kind == "average":
         return CleanChoice(source="average", average=pick.average), {}
@@ -133,10 +146,18 @@ def clean_of(pick: CleanPick, source: Source) -> tuple[CleanChoice, dict[str, An
     if len(ends) != 2 or not all(part.isdecimal() for part in ends):
         raise InputError(
             "This method learns from clean examples, too.",
-            hint="Choose a layer of clean images, or the clean slices of this one (first:last); "
+            hint="Choose a layer or file of clean images, or the clean slices of this one "
+            "(first:last); "
             "if none are clean, averages of neighbours or a denoised copy.",
         )
     return CleanChoice(source="slices", slices=(int(ends[0]), int(ends[1]))), {}
+
+
+def _same() -> InputError:
+    return InputError(
+        "The clean examples are the noisy image itself.",
+        hint="Choose another one, or say which slices of it are clean.",
+    )
 
 
 def _reconstruction(layer: Layer, intent: Intent, viewer: Any, attempt: bool) -> Request:

@@ -154,6 +154,11 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Adds hidden layers after learning: what the measurement determines and what was inferred, "
         "the residual, and how sure the method is.",
     ),
+    "times": (
+        "How long here?",
+        "Runs a few steps of every method that can be chosen, some seconds each, and says beside "
+        "its name how long it would take on this machine with these settings. A run ends it.",
+    ),
     "meter": (
         "What can be learned?",
         "Says before the run which share of the image the instrument and the symmetry that the "
@@ -164,6 +169,11 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Layer of clean images of the same kind: another sample, another stack. They need not "
         "match the noisy image pixel by pixel.",
     ),
+    "clean path": (
+        "File or folder of clean examples",
+        "Clean images on disk instead of a layer: a file, or a folder of images of one size.",
+    ),
+    "clean browse": ("Choose a file or folder", "Opens a file dialog."),
     "clean slices": (
         "Clean slices",
         "First and last slice (not included) of this image that are clean, for example 0:25.",
