@@ -117,6 +117,7 @@ class Problem:
                 positive=positive,
                 phases=phases,
                 seed=seed,
+                slab=slab,
             )
         if clean is not None:
             self.clean = clean / self.units.image
