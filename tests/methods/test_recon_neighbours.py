@@ -209,19 +209,20 @@ def test_the_neighbours_are_seen() -> None:
 
 
 def test_like_slices_are_better_seen_together() -> None:
-    images = np.repeat(stack(1), 16, axis=0)
-    physics = Inpainting(masks(16, 0.5))
+    images = np.repeat(stack(1), 12, axis=0)
+    physics = Inpainting(masks(12, 0.5))
     noise = Gaussian(0.2)
     clean = torch.from_numpy(measured(physics, images))
     y = noise.sample(clean, torch.Generator().manual_seed(0)).numpy()
     y = np.ascontiguousarray(y * physics.mask[:, 0])
     error = {}
     for neighbours in ("none", "both"):
-        options: dict[str, Any] = {"neighbours": neighbours, "steps": 30, "learning_rate": 1e-2}
-        method = make(REI, physics, noise=noise, start="total-variation", alpha=0.0, **options)
+        options: dict[str, Any] = {"neighbours": neighbours, "alpha": 0.0, "steps": 1}
+        method = make(REI, physics, noise=noise, start="total-variation", **options)
         image = method.fit(y, progress=False).reconstruct(y)
         error[neighbours] = float(np.mean((image - images) ** 2))
-    assert error["both"] < 0.9 * error["none"]
+    assert error["both"] < 0.85 * error["none"]
+    assert method._facts["units"]["between"] > 0
 
 
 def test_a_saved_model_reconstructs_the_same(tmp_path: Any) -> None:
