@@ -89,6 +89,22 @@ def masked(name: str, folder: Path, full: bool, noise: Noise) -> Trial:
     return Trial(name, learn, [validation], [test], noise, protocol.options)
 
 
+def neighbours(folder: Path, full: bool) -> Trial:
+    """Half of the pixels of each slice of a stack, another half each; white noise."""
+    stack = np.asarray(imread(folder / "em/fibsem_medulla_80x250x250.tif"), np.float32) / 255
+    if not full:
+        stack = stack[:, 96:160, 96:160]
+
+    def group(first: int, last: int) -> Group:
+        images = np.ascontiguousarray(stack[first:last])
+        shape = (len(images), 1, *images.shape[1:])
+        return Inpainting(numpy_generator("siam", "slices", first).random(shape) < SHARE), images
+
+    # Some slices between the sets are left out.
+    sets = group(0, 52), [group(56, 66)], [group(70, 80)]
+    return Trial("slices", *sets, Gaussian(SIGMA))
+
+
 def compressed(folder: Path, full: bool) -> Trial:
     """A tenth of the values of blocks of 33 by 33; micrographs to learn from, photographs to test.
 
@@ -164,6 +180,7 @@ TRIALS: dict[str, Callable[[Path, bool], Trial]] = {
     "sparse-view": lambda folder, full: wrapped(sparse_view(folder, full)),
     "low-dose": lambda folder, full: wrapped(low_dose(folder, full)),
     "masks": lambda folder, full: masked("masks", folder, full, Gaussian(SIGMA)),
+    "slices": neighbours,
     "cs": compressed,
     "head": lambda folder, full: wrapped(head(folder, full)),
     "photons": lambda folder, full: masked("photons", folder, full, Poisson(0.05)),

@@ -3,10 +3,12 @@
     tox run -e bench -- siam masks [--minutes 8] [--only METHOD ...] [--ablation] [--full]
 
 Protocols: ``sparse-view``, ``low-dose`` and ``head`` as in ``recon``; ``masks`` (half of the
-pixels, another half for each image, white noise), ``photons`` (the same with photon noise) and
-``cs`` (compressed sensing of blocks). All learned methods have the same network, data and time.
-What is printed is the test set or, while options are chosen, ``--split validation``. ``supervised``
-is the same network taught by clean images. ``cs --full`` is the published protocol.
+pixels, another half for each image, white noise), ``photons`` (the same with photon noise),
+``slices`` (as ``masks``, of the slices of a stack; ``--set-option 'neighbours="both"'`` lets the
+networks see three at once) and ``cs`` (compressed sensing of blocks). All learned methods have the
+same network, data and time. What is printed is the test set or, while options are chosen,
+``--split validation``. ``supervised`` is the same network taught by clean images. ``cs --full`` is
+the published protocol.
 """
 
 from __future__ import annotations

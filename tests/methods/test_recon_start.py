@@ -49,11 +49,14 @@ def error(image: Tensor, truth: Tensor) -> float:
 
 
 @pytest.mark.parametrize("shape", [(5, 7), (4, 5, 6)])
-def test_differences_have_their_transpose(shape: tuple[int, ...]) -> None:
+@pytest.mark.parametrize("between", [0.0, 0.5])
+def test_differences_have_their_transpose(shape: tuple[int, ...], between: float) -> None:
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(2, 3, *shape, generator=generator, dtype=torch.float64)
-    p = torch.randn(len(shape), 2, 3, *shape, generator=generator, dtype=torch.float64)
-    left, right = (differences(x) * p).sum(), (x * transposed_differences(p)).sum()
+    axes = len(shape) + (between > 0)
+    p = torch.randn(axes, 2, 3, *shape, generator=generator, dtype=torch.float64)
+    left = (differences(x, between) * p).sum()
+    right = (x * transposed_differences(p, between)).sum()
     assert abs(float(left - right)) < 1e-12 * float(x.norm() * p.norm())
 
 

@@ -11,11 +11,13 @@ from qtpy.QtCore import Qt
 import recon_fakes
 from gui_helpers import settle
 from napari_selfsup_recon.core.errors import InputError
+from napari_selfsup_recon.methods.ei.options import EIOptions
 from napari_selfsup_recon.runs.instruments import Sampling, Tomograph
 from napari_selfsup_recon.widgets.axis_row import AxisRow
 from napari_selfsup_recon.widgets.choices import DataChoice, InstrumentChoice, Intent
 from napari_selfsup_recon.widgets.dock import ReconWidget
 from napari_selfsup_recon.widgets.instrument_section import InstrumentSection
+from napari_selfsup_recon.widgets.request import make_request
 from napari_selfsup_recon.widgets.wedge_view import WedgeView
 
 pytestmark = pytest.mark.gui
@@ -223,6 +225,15 @@ def test_a_try_takes_one_slice(dock, viewer, qtbot):
     (layer,) = dock.session.job.layers
     assert layer.data.shape == (1, 48, 48)
     settle(qtbot)
+
+
+def test_a_try_takes_the_neighbours_that_the_network_sees(dock, viewer):
+    dock.method.method.setCurrentIndex(dock.method.method.findData("ei"))
+    tried = make_request(dock.value(), viewer, attempt=True).config.physics.scan
+    assert tried.slices == (1, 2)
+    dock.method.form.setValue(EIOptions(neighbours="both"))
+    tried = make_request(dock.value(), viewer, attempt=True).config.physics.scan
+    assert tried.slices == (0, 3)
 
 
 def test_intents_are_equal_where_choices_are(scan):

@@ -81,14 +81,8 @@ class Method(ABC):
         physics = self.physics
         estimate: Callable[[Tensor], Tensor] = self._estimate
         if physics.items is not None:
-            own = len(physics.measurement_shape) + (physics.channels is not None)
-            given = prod(y.shape[: len(y.shape) - own])
-            if given != physics.items or (out is None and hasattr(y, "map_blocks")):
-                raise InputError(
-                    f"There are operators for {physics.items} images, but {given} measurements.",
-                    hint="Give as many as one array in memory, or take some with physics.at.",
-                )
-            estimate = _in_turn([self._with(physics.at([n])) for n in range(given)])
+            self._check_items(y, lazy=out is None)
+            estimate = _in_turn([self._with(physics.at([n])) for n in range(physics.items)])
         changed = self.result_shape != physics.measurement_shape
         return map_items(
             estimate,
@@ -100,10 +94,26 @@ class Method(ABC):
         )
 
     @property
+    def slab(self) -> int:
+        """Slices of a stack that are reconstructed together; 1: each for itself."""
+        return 1
+
+    @property
     def result_shape(self) -> tuple[int, ...]:
         """Shape of one result: that of the image without its margins."""
         axes = zip(self.physics.image_shape, self.physics.margins, strict=True)
         return tuple(n - before - behind for n, (before, behind) in axes)
+
+    def _check_items(self, y: Any, *, lazy: bool) -> None:
+        """Refuse another number of measurements than there are operators, or ``lazy`` ones."""
+        physics = self.physics
+        own = len(physics.measurement_shape) + (physics.channels is not None)
+        given = prod(y.shape[: len(y.shape) - own])
+        if given != physics.items or (lazy and hasattr(y, "map_blocks")):
+            raise InputError(
+                f"There are operators for {physics.items} images, but {given} measurements.",
+                hint="Give as many as one array in memory, or take some with physics.at.",
+            )
 
     def _with(self, physics: Physics) -> Self:
         """Return this method for another operator of the same kind and shape."""

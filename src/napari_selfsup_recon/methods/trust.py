@@ -113,7 +113,10 @@ def companion_steps(
     lead = tuple(y.shape[: y.ndim - len(physics.measurement_shape) - own])
 
     def reconstruct(measured: Tensor) -> Tensor:
-        image: Tensor = method.reconstruct(measured if own else measured[:, 0])
+        # Stacks stay stacks: their slices may be made together.
+        one = measured if own else measured[:, 0]
+        image: Tensor = method.reconstruct(one.reshape(*lead, *one.shape[1:]))
+        image = image.reshape(len(measured), *image.shape[len(lead) :])
         return image if own else image[:, None]
 
     def plain(values: Tensor) -> FloatImage:

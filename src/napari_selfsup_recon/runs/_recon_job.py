@@ -190,14 +190,23 @@ class ReconJob:
 
     def _one(self, method: Method, number: int) -> FloatImage:
         """Return one slice, without events."""
-        with closing(cast(Any, for_slice(method, number).run(self._y(number)))) as events:
+        own, given, place = self.of_slice(method, number)
+        with closing(cast(Any, own.run(given))) as events:
             for event in events:
                 if isinstance(event, Done):
-                    return _array(event.result)
+                    return _array(event.result[place])
         raise JobFailedError(f"{type(method).__name__} ended without a result.")
 
-    def _y(self, number: int) -> FloatImage:
-        return np.array(self.problem.y[number], dtype=np.float32)
+    def of_slice(self, method: Method, number: int) -> tuple[Method, FloatImage, Any]:
+        """Return the method for a slice, what it takes, and where the slice is in its answer."""
+        physics, y = method.physics, self.problem.y
+        if method.slab == 1:
+            own = method if physics.items is None else method._with(physics.at([number]))
+            return own, np.array(y[number], dtype=np.float32), ...
+        first = min(max(0, number - method.slab // 2), len(y) - method.slab)
+        slab = range(first, first + method.slab)
+        own = method if physics.items is None else method._with(physics.at(slab))
+        return own, np.array(y[slab.start : slab.stop], dtype=np.float32), number - first
 
     def _slices(
         self, method: Method, options: Options, progress: _Progress, *, learned: bool
@@ -207,12 +216,12 @@ class ReconJob:
         images: list[FloatImage] = []
         chosen: dict[str, float] = {}
         for number in range(len(self.problem.y)):
-            own = for_slice(method, number)
+            own, given, place = self.of_slice(method, number)
             image: FloatImage | None = None
-            with closing(cast(Any, own.run(self._y(number)))) as events:
+            with closing(cast(Any, own.run(given))) as events:
                 for event in events:
                     if isinstance(event, Done):
-                        image = _array(event.result)
+                        image = _array(event.result[place])
                         if not learned:
                             progress.take(replace(event, step=event.step or progress.steps))
                         break
@@ -304,12 +313,6 @@ def build(entry: Entry, options: Options, physics: Physics, noise: NoiseEstimate
     if "voxel_size" in signature(kind).parameters:
         facts["voxel_size"] = (1.0,) * len(physics.image_shape)
     return kind(physics, options, **facts)
-
-
-def for_slice(method: Method, number: int) -> Method:
-    """Return the method for a slice that has an operator of its own."""
-    physics = method.physics
-    return method if physics.items is None else method._with(physics.at([number]))
 
 
 def _array(image: Any) -> FloatImage:

@@ -43,7 +43,8 @@ def memory_needed(
     An options model may have ``memory_estimate(shape) -> int`` for one image of ``shape``. Without
     one, twelve float32 images of the size of image and PSF are taken: measurement, estimate,
     its predecessor, and the padded transforms. Where the options have a ``width``, a network of
-    that many channels comes on top, and the stacked result does unless it is written to disk.
+    that many channels comes on top, where they have a ``slab`` the neighbours that are seen with
+    each slice, and the stacked result does unless it is written to disk.
     """
     kernel = psf.shape if psf is not None else (1,) * measurement.spatial_ndim
     shape = tuple(n + k - 1 for n, k in zip(measurement.spatial_shape, kernel, strict=True))
@@ -53,6 +54,9 @@ def memory_needed(
     if isinstance(width, int) and not callable(estimate):
         tile = (min(n, most) for n, most in zip(shape, _TILE[len(shape)], strict=True))
         one += _TRAINING_BYTES + width * _VOXEL_BYTES[len(shape)] * prod(tile)
+    more = int(getattr(options, "slab", 1)) - 1
+    if more:  # neighbours of every slice of a step
+        one += more * int(getattr(options, "batch", 1)) * _IMAGES_AT_ONCE * 4 * prod(shape[-2:])
     return one + 4 * prod(measurement.spatial_shape if on_disk else measurement.shape)
 
 

@@ -122,7 +122,7 @@ def measure_pace(
 def _ready(plan: RunPlan) -> Generator[str, None, tuple[Any, Any, Any]]:
     """Return the method of a plan, what it works on, and its clean examples."""
     from napari_selfsup_recon.runs._job import Job
-    from napari_selfsup_recon.runs._recon_job import ReconJob, build, for_slice
+    from napari_selfsup_recon.runs._recon_job import ReconJob, build
     from napari_selfsup_recon.runs.control import Control
     from napari_selfsup_recon.runs.noise import noise_for
     from napari_selfsup_recon.training.device import pick_device
@@ -133,8 +133,8 @@ def _ready(plan: RunPlan) -> Generator[str, None, tuple[Any, Any, Any]]:
         method = build(entry, options, plan.problem.build(), scan.noise())
         if entry.learned:
             return method, plan.problem.y.copy(), None
-        middle = len(plan.problem.y) // 2
-        return for_slice(method, middle), plan.problem.y[middle], None
+        own, given, _ = scan.of_slice(method, len(plan.problem.y) // 2)
+        return own, given, None
     if entry.clean and plan.config.clean is not None and plan.config.clean.source == "denoised":
         raise InputError(
             "The clean examples are to be made first.", hint="Preview shows how long that takes."

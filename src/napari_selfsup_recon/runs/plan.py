@@ -25,7 +25,7 @@ from napari_selfsup_recon.runs.memory import check_device, device_memory, memory
 from napari_selfsup_recon.runs.problem import Given, Problem, pose
 from napari_selfsup_recon.runs.psf import choose_psfs
 from napari_selfsup_recon.runs.psf_channels import CHANNEL, GivenPsf
-from napari_selfsup_recon.runs.suits import check_noise, refuse
+from napari_selfsup_recon.runs.suits import check_neighbours, check_noise, refuse
 from napari_selfsup_recon.runs.words import validate
 
 
@@ -205,6 +205,7 @@ def _resolve_reconstruction(
 ) -> RunPlan:
     chosen = part_of(measurement, None, config.frames)
     problem = pose(config, chosen, given)
+    check_neighbours(method_options, problem)
     device = _device(method_options, baseline_options)
     # Besides the image there is the measurement, which may be larger.
     needed = problem.bytes_more + 12 * problem.y.nbytes

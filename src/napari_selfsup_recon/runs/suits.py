@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_selfsup_recon.core.errors import InputError
+from napari_selfsup_recon.core.options import Options
 from napari_selfsup_recon.core.registry import Entry
+from napari_selfsup_recon.methods._recon._neighbours import check_instrument, check_stack
 from napari_selfsup_recon.methods.registry import METHODS
 from napari_selfsup_recon.runs.instruments import LABELS, SCANS, Instrument
 
 if TYPE_CHECKING:
     from napari_selfsup_recon.runs.config import RunConfig
+    from napari_selfsup_recon.runs.problem import Problem
 
 # What a method can take, where that is not everything.
 _ONLY: dict[str, tuple[tuple[str, ...], str]] = {
@@ -48,6 +51,20 @@ def refuse(entry: Entry, instrument: Instrument) -> None:
         f"{entry.label} cannot reconstruct from {LABELS[instrument]!r}. {_ONLY[entry.key][1]}",
         hint=f"Choose from {others}.",
     )
+
+
+def check_neighbours(options: Options | None, problem: Problem) -> None:
+    """Complain where slices are to be seen with neighbours that there are not.
+
+    Raises
+    ------
+    InputError
+        With what to do.
+    """
+    slab = int(getattr(options, "slab", 1))
+    if slab > 1:
+        check_instrument(2, problem.channels)
+        check_stack(problem.slices, slab)
 
 
 def check_noise(entry: Entry, config: RunConfig) -> None:

@@ -165,7 +165,9 @@ def _reconstruction(layer: Layer, intent: Intent, viewer: Any, attempt: bool) ->
     source = recon_source(layer, choice.kind, index=view_index(layer, viewer))
     physics = instrument_of(choice)
     if attempt and choice.kind in SCANS:
-        physics = physics.model_copy(update={"scan": one_slice(choice.scan, source.measurement)})
+        most = int(getattr(method.options, "slab", 1))
+        scan = one_slice(choice.scan, source.measurement, most)
+        physics = physics.model_copy(update={"scan": scan})
     config = RunConfig(
         task="reconstruct",
         method=method.key,

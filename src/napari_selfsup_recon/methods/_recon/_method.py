@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
-from typing import Any, Self
+from itertools import count
+from typing import Any, Self, TypeVar
 
 import numpy as np
 import torch
@@ -16,9 +17,11 @@ from napari_selfsup_recon.core.events import Done, Event, Notice, Step
 from napari_selfsup_recon.core.generators import relay
 from napari_selfsup_recon.core.options import Options
 from napari_selfsup_recon.core.random import torch_generator
+from napari_selfsup_recon.methods._recon._neighbours import check_instrument, check_stack
 from napari_selfsup_recon.methods._recon._network import Reconstructor
 from napari_selfsup_recon.methods._recon._phase import has_phase
 from napari_selfsup_recon.methods._recon._problem import Problem
+from napari_selfsup_recon.methods._recon._slab import behind, gathered, scattered, slabs_of
 from napari_selfsup_recon.methods._recon._trainee import ReconstructionTrainee
 from napari_selfsup_recon.methods._recon._units import Phase, Units
 from napari_selfsup_recon.methods._recon.options import NetworkOptions
@@ -28,6 +31,8 @@ from napari_selfsup_recon.physics.base import Physics
 from napari_selfsup_recon.physics.noise import Noise
 from napari_selfsup_recon.training.device import laid_out, memory_guard, pick_device
 from napari_selfsup_recon.training.loop import Loop, LoopSettings
+
+Made = TypeVar("Made")
 
 _WIDTHS = {"unrolled": (1, 2, 4), "unet": (2, 4, 8, 16)}
 
@@ -63,12 +68,19 @@ class ReconstructionMethod(LearnedMethod):
         noise: Noise | None = None,
     ) -> None:
         super().__init__(physics, options, noise=noise)
+        if self.slab > 1:
+            check_instrument(len(physics.image_shape), physics.channels)
         self.device = pick_device(self.options.device)
         self.scores: dict[str, float] = {}
         self.best_step = 0
         self._facts: dict[str, Any] = {}
         self._model: nn.Module | None = None
         self._loop: Loop | None = None
+
+    @property
+    def slab(self) -> int:
+        """Slices of a stack that are reconstructed together; 1: each for itself."""
+        return self.options.slab
 
     @property
     def trained(self) -> bool:
@@ -82,7 +94,8 @@ class ReconstructionMethod(LearnedMethod):
         ----------
         y
             ``(*leading, *measurement_shape)``, with the channels of complex values before the
-            spatial axes: a stack of slices. One slice will do.
+            spatial axes: a stack of slices. One slice will do, unless neighbouring slices are
+            to be seen: those along the last leading axis.
         clean
             Images of the same slices, for supervised learning alone.
         state
@@ -118,8 +131,14 @@ class ReconstructionMethod(LearnedMethod):
             yield event
 
     def run(self, y: Any) -> Iterator[Event]:
-        """Reconstruct one measurement; the last event is ``Done(result)``."""
+        """Reconstruct one measurement; the last event is ``Done(result)``.
+
+        Where neighbouring slices are seen together this is one stack ``(z, *measurement_shape)``.
+        """
         items = as_tensor(y, len(self.physics.measurement_shape), self.physics.channels)
+        if self.slab > 1:
+            yield from self._run_stack(items, self._stack(y))
+            return
         if len(items) != 1:
             raise InputError(
                 f"One measurement is expected, but {len(items)} were given.",
@@ -130,6 +149,41 @@ class ReconstructionMethod(LearnedMethod):
         yield Step(1, 1)
         one = image[0, 0] if self.physics.channels is None else image[0]
         yield Done(result=one.cpu().numpy(), step=self.best_step)
+
+    def _run_stack(self, items: Tensor, stack: int) -> Iterator[Event]:
+        if len(items) != stack:
+            raise InputError(
+                f"One stack is expected, but {len(items) // stack} were given.",
+                hint="Use reconstruct(y), which takes any number.",
+            )
+        slabs = []
+        for images in self._each_slab(items, self._image):
+            slabs.append(images)
+            yield Step(len(slabs), stack - self.slab + 1)
+        yield Done(result=scattered(slabs)[:, 0].cpu().numpy(), step=self.best_step)
+
+    def reconstruct(self, y: Any, *, out: Any = None) -> Any:
+        """Return the images; see :meth:`Method.reconstruct`.
+
+        Where neighbouring slices are seen together they are those along the last leading axis,
+        which is then read as a whole.
+        """
+        if self.slab == 1:
+            return super().reconstruct(y, out=out)
+        from napari_selfsup_recon.inference.arrays import map_items
+
+        physics, stack = self.physics, self._stack(y)
+        if physics.items is not None:
+            self._check_items(y, lazy=out is None)
+        firsts = count(0, stack)
+
+        def estimate(values: Tensor) -> Tensor:
+            first = next(firsts) if physics.items is not None else 0
+            slabs = self._each_slab(values[0, 0][:, None], self._image, first)
+            return scattered(list(slabs)).transpose(0, 1)[None]
+
+        ndim = len(physics.measurement_shape) + 1
+        return map_items(estimate, y, ndim, out=out, shape=(stack, *self.result_shape))
 
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray[Any, Any]]]:
         """Return facts and weights for saving."""
@@ -167,6 +221,7 @@ class ReconstructionMethod(LearnedMethod):
     def _prepare(self, y: Any, clean: Any) -> Problem:
         physics, options = self.physics, self.options
         items = self._items(y, physics.measurement_shape, "measurements")
+        stack = self._stack(y) if self.slab > 1 else None
         if physics.items is not None and physics.items != len(items):
             raise InputError(
                 f"There are operators for {physics.items} images, but {len(items)} measurements.",
@@ -180,16 +235,23 @@ class ReconstructionMethod(LearnedMethod):
                     f"There are {len(items)} measurements but {len(images)} clean images.",
                     hint="Give the image of every measurement, in the same order.",
                 )
+        noise, values = self._noise_of(items), items.to(self.device)
+        if stack is not None:
+            physics = behind(physics, slabs_of(len(items), stack, self.slab))
+            values = gathered(values, stack, self.slab)
+            images = None if images is None else gathered(images, stack, self.slab)
         problem = Problem(
             physics,
-            items.to(self.device),
+            values,
             clean=images,
             held_out=options.held_out,
             seed=options.seed,
-            noise=self._noise_of(items),
+            noise=noise,
             start=options.start,
             positive=self._positive(),
             phases=self._phases(),
+            stack=stack,
+            slab=self.slab,
         )
         levels = len(_WIDTHS[options.network])
         shape = physics.image_shape
@@ -211,6 +273,20 @@ class ReconstructionMethod(LearnedMethod):
                 hint="Build the physics for this shape.",
             )
         return tensor
+
+    def _stack(self, y: Any) -> int:
+        """Return how many slices the stacks have whose slices are seen together.
+
+        Raises
+        ------
+        InputError
+            If these are too few.
+        """
+        shape = np.shape(y)
+        place = len(shape) - len(self.physics.measurement_shape) - 1
+        stack = shape[place] if place >= 0 else 1
+        check_stack(stack, self.slab)
+        return stack
 
     def _build(self, attempt: int) -> nn.Module:
         options, physics = self.options, self.physics
@@ -234,6 +310,8 @@ class ReconstructionMethod(LearnedMethod):
 
     def _channels(self) -> int:
         """Return how many channels the network sees: one of amplitudes whose phase is told."""
+        if self.slab > 1:
+            return self.slab
         return (self.physics.channels or 1) if self._phase() == "free" else 1
 
     def _phase(self) -> Phase:
@@ -293,8 +371,24 @@ class ReconstructionMethod(LearnedMethod):
         model.load_state_dict(self._loop.weights)
         return model.eval()
 
-    @torch.no_grad()
     def _estimate(self, y: Tensor) -> Tensor:
-        model, physics = self._current(), self.physics
+        return self._image(y, self.physics)
+
+    @torch.no_grad()
+    def _image(self, y: Tensor, physics: Physics) -> Tensor:
+        """Return the images of measurements ``(batch, channel, *measurement_shape)``."""
+        model = self._current()
         image: Tensor = model(y.to(self.device), physics) * self._facts["units"]["image"]
-        return physics.field_of_view(image).to(y.device)
+        return self.physics.field_of_view(image).to(y.device)
+
+    def _each_slab(
+        self, y: Tensor, make: Callable[[Tensor, Physics], Made], first: int = 0
+    ) -> Iterator[Made]:
+        """Yield what is made of each slab of a stack ``(z, 1, *measurement_shape)``.
+
+        ``first`` is the number of its first slice, where each has an operator of its own.
+        """
+        slabs = gathered(y, len(y), self.slab)
+        for number, slab in enumerate(slabs):
+            members = range(first + number, first + number + self.slab)
+            yield make(slab[None], behind(self.physics, [members]))

@@ -106,7 +106,13 @@ class Reconstructor(nn.Module):
         if self.units.variation:
             with torch.autocast(y.device.type, enabled=False):
                 units, effort = self.units, THOROUGH if self.units.thorough else QUICK
-                return smooth_start(system, units.variation, positive=self.positive, effort=effort)
+                return smooth_start(
+                    system,
+                    units.variation,
+                    positive=self.positive,
+                    effort=effort,
+                    between=units.between,
+                )
         inverse: Tensor = physics.A_dagger(y) / self.units.image
         if isinstance(system, Phased):
             inverse = amplitude(inverse, system.turn)

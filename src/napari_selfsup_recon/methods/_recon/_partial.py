@@ -11,6 +11,7 @@ from torch import Tensor
 
 from napari_selfsup_recon.core.random import numpy_generator
 from napari_selfsup_recon.losses.consistency import weighted_mean
+from napari_selfsup_recon.methods._recon._slab import Slab
 from napari_selfsup_recon.physics.base import Physics
 from napari_selfsup_recon.physics.mri import MRI
 from napari_selfsup_recon.physics.neighbours import fill
@@ -115,7 +116,8 @@ class Partial(Physics):
         if has_views(self.inner):
             return _between_views(y, keep)
         if self.inner.image_shape == self.inner.measurement_shape:
-            return fill(y, (keep < 0.5).expand_as(y))
+            hidden = (keep < 0.5).expand_as(y)
+            return fill(y.flatten(0, 1)[:, None], hidden.flatten(0, 1)[:, None]).reshape(y.shape)
         return y * keep
 
     def _forward(self, x: Tensor) -> Tensor:
@@ -165,10 +167,11 @@ def hide(physics: Physics, hidden: Tensor) -> Partial:
 
 
 def draw_split(physics: Physics, like: Tensor, share: float, generator: torch.Generator) -> Tensor:
-    """Return which entries to hide, as ones, ``(1, 1, *measurement_shape)``.
+    """Return which entries to hide, as ones, ``(1, 1 or slab, *measurement_shape)``.
 
     Whole projections of a sinogram, whole lines of k-space (but of its middle none), single
-    entries else.
+    entries else. In slabs they are hidden from all slices where all share an instrument, and from
+    each slice others where each has one of its own: as what is really missing is.
 
     Parameters
     ----------
@@ -190,8 +193,9 @@ def draw_split(physics: Physics, like: Tensor, share: float, generator: torch.Ge
     elif isinstance(whole, MRI):
         hidden = _lines(whole, share, generator).expand(shape).clone()
     else:
-        hidden = (torch.rand(shape, generator=generator) < share).to(hidden)
-    hidden = hidden[None, None].to(like)
+        own = whole.members[0] if isinstance(whole, Slab) else (0,)
+        hidden = (torch.rand((len(own), *shape), generator=generator) < share).to(hidden)
+    hidden = (hidden if hidden.ndim > len(shape) else hidden[None])[None].to(like)
     observed = physics.observed(like)
     return hidden if observed is None else hidden * observed
 

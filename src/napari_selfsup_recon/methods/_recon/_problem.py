@@ -11,6 +11,7 @@ from torch import Tensor
 from napari_selfsup_recon.core.errors import InputError
 from napari_selfsup_recon.core.random import torch_generator
 from napari_selfsup_recon.losses.consistency import weighted_mean
+from napari_selfsup_recon.methods._recon._held_out import draw_sets
 from napari_selfsup_recon.methods._recon._part import Part
 from napari_selfsup_recon.methods._recon._partial import (
     draw_entries,
@@ -24,8 +25,6 @@ from napari_selfsup_recon.physics.base import Physics
 from napari_selfsup_recon.physics.noise import Noise
 from napari_selfsup_recon.training.scaling import quantile, sample
 
-# With fewer slices entries of the measurements are held out, not slices.
-FEWEST_SLICES = 6
 _CHUNK = 8
 _VALUES = 100_000  # of each chunk that are looked at
 _BRIGHT = 0.99
@@ -43,7 +42,8 @@ class Problem:
     physics
         The instrument.
     y
-        ``(items, channel, *measurement_shape)``.
+        ``(items, channel, *measurement_shape)``; an item is a slice, or a slab of slices as
+        channels.
     clean
         ``(items, channel, *image_shape)``, for supervised learning.
     held_out
@@ -58,14 +58,16 @@ class Problem:
         Whether images are never negative.
     phases
         What may be taken of the phase of complex images, if the start is total variation.
+    stack, slab
+        Slices of a stack, where items are slabs of it, and of each slab.
 
     Attributes
     ----------
     train, choose, report
-        Numbers of the slices that are learned from, that choose, and that report.
+        Numbers of the items that are learned from, that choose, and that report.
     asked
         Where entries are held out: those that choose and those that report, as 1 or 0; the three
-        sets of slices are then all the same.
+        sets of items are then all the same.
     """
 
     def __init__(
@@ -80,6 +82,8 @@ class Problem:
         start: Literal["total-variation", "inverse"] = "inverse",
         positive: bool = False,
         phases: Sequence[Phase] = ("free",),
+        stack: int | None = None,
+        slab: int = 1,
     ) -> None:
         self.whole = physics
         self.y = y
@@ -87,12 +91,9 @@ class Problem:
         items = len(y)
         self.asked: tuple[Tensor, Tensor] | None = None
         self.physics = physics
-        if items >= FEWEST_SLICES:
-            order = torch.randperm(items, generator=torch_generator(seed, "held out")).tolist()
-            count = max(1, round(held_out * items / 2))
-            self.choose = sorted(order[:count])
-            self.report = sorted(order[count : 2 * count])
-            self.train = sorted(order[2 * count :])
+        sets = draw_sets(items, held_out, seed, stack=stack, slab=slab)
+        if sets is not None:
+            self.choose, self.report, self.train = sets
         else:
             self.choose = self.report = self.train = list(range(items))
             self.asked = draw_entries(physics, y[:1], held_out, seed)
@@ -116,6 +117,7 @@ class Problem:
                 positive=positive,
                 phases=phases,
                 seed=seed,
+                slab=slab,
             )
         if clean is not None:
             self.clean = clean / self.units.image
@@ -130,7 +132,7 @@ class Problem:
         return Part(y, physics, None if self.clean is None else self.clean[index])
 
     def batch(self, size: int, generator: torch.Generator) -> list[int]:
-        """Draw the slices of a step."""
+        """Draw the items of a step."""
         order = torch.randperm(len(self.train), generator=generator)[:size]
         return [self.train[int(n)] for n in order]
 

@@ -21,7 +21,12 @@ _TINY = 1e-12
 
 @torch.no_grad()
 def smooth_start(
-    system: Scaled, weight: float, *, positive: bool, effort: tuple[int, int] = QUICK
+    system: Scaled,
+    weight: float,
+    *,
+    positive: bool,
+    effort: tuple[int, int] = QUICK,
+    between: float = 0.0,
 ) -> Tensor:
     r"""Return images that explain measurements with little variation.
 
@@ -41,6 +46,8 @@ def smooth_start(
         Whether images are never negative.
     effort
         Rounds of the iteration, and conjugate gradients in each.
+    between
+        What differences between channels, the slices of a slab, count against those within.
 
     References
     ----------
@@ -49,7 +56,7 @@ def smooth_start(
     rounds, steps = effort
     seen = system.backward(system.values)
     x = torch.zeros_like(seen)
-    split = differences(x)
+    split = differences(x, between)
     dual = torch.zeros_like(split)
     limited, pull = torch.zeros_like(x), torch.zeros_like(x)
 
@@ -60,13 +67,13 @@ def smooth_start(
 
         def normal(image: Tensor, penalty: float = penalty, limits: float = of_limits) -> Tensor:
             own = system.backward(system.forward(image))
-            own = own + penalty * transposed_differences(differences(image))
+            own = own + penalty * transposed_differences(differences(image, between), between)
             return own + limits * image if limits else own
 
-        right = seen + penalty * transposed_differences(split - dual)
+        right = seen + penalty * transposed_differences(split - dual, between)
         residual = right + of_limits * (limited - pull) - normal(x)
         x = x + conjugate_gradients(normal, residual, shift=0.0, tolerance=0.0, iterations=steps)
-        point = differences(x) + dual
+        point = differences(x, between) + dual
         length = point.square().sum((0, 2), keepdim=True).sqrt().clamp_min(_TINY)
         split = point * (1 - _SHRUNK / length).clamp_min(0)
         dual = point - split
@@ -76,23 +83,31 @@ def smooth_start(
     return limited if positive else x
 
 
-def differences(x: Tensor) -> Tensor:
-    """Return forward differences, ``(axis, batch, channel, *spatial)``; 0 at the last pixel."""
+def differences(x: Tensor, between: float = 0.0) -> Tensor:
+    """Return forward differences, ``(axis, batch, channel, *spatial)``; 0 at the last pixel.
+
+    With ``between`` those of channels come last, so many times as large.
+    """
     parts = []
-    for axis in range(2, x.ndim):
+    for axis in _axes(x.ndim, between):
         n = x.shape[axis]
         part = torch.zeros_like(x)
         part.narrow(axis, 0, n - 1).copy_(x.narrow(axis, 1, n - 1) - x.narrow(axis, 0, n - 1))
-        parts.append(part)
+        parts.append(part if axis > 1 else between * part)
     return torch.stack(parts)
 
 
-def transposed_differences(p: Tensor) -> Tensor:
+def transposed_differences(p: Tensor, between: float = 0.0) -> Tensor:
     """Return the transpose of :func:`differences`."""
     total = torch.zeros_like(p[0])
-    for axis, part in enumerate(p, start=2):
+    for axis, part in zip(_axes(total.ndim, between), p, strict=True):
         n = part.shape[axis]
         own = part.narrow(axis, 0, n - 1)
+        own = own if axis > 1 else between * own
         total.narrow(axis, 1, n - 1).add_(own)
         total.narrow(axis, 0, n - 1).sub_(own)
     return total
+
+
+def _axes(ndim: int, between: float) -> list[int]:
+    return [*range(2, ndim), *([1] if between else [])]

@@ -60,6 +60,7 @@ class ReconstructionTrainee(Trainee):
         rounds = options.iterations if options.network == "unrolled" else 4
         # The measure of a piece is one pass of a network of width 32.
         work = prod(problem.whole.image_shape) * passes * rounds * options.width // 32
+        work *= options.slab
         size = min(options.batch, len(problem.train))
         self.batch = size
         self.micro = MicroBatch(size, max(1, work), problem.y.device, options.micro_batch)

@@ -34,6 +34,8 @@ class Units:
         Whether that image takes more rounds, as it does where little is measured.
     phase
         Whether the phase of complex images is taken from the middle of k-space.
+    between
+        What differences between the slices of a slab count in that variation, against those within.
     """
 
     image: float
@@ -43,3 +45,4 @@ class Units:
     variation: float = 0.0
     thorough: bool = False
     phase: Phase = "free"
+    between: float = 0.0

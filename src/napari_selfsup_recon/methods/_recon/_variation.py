@@ -32,6 +32,10 @@ _WORTH = 0.97
 _ITEMS = 4
 _CENTRE = 0.2
 _TINY = 1e-30
+# Of differences between neighbouring slices; whether they are more alike is not known.
+_BETWEEN = 0.5
+
+_Kind = tuple[Phase, float]
 
 
 @torch.no_grad()
@@ -44,8 +48,11 @@ def find_variation(
     positive: bool,
     phases: Sequence[Phase],
     seed: int,
+    slab: int = 1,
 ) -> Units:
     """Return ``units`` with the total variation whose images tell most: weight, effort and phase.
+
+    Of slabs of slices also whether differences between their slices count.
 
     What counts is the error of values that are left out and, where the noise is known, of copies of
     all values that have other noise than those which the image is made of. Found by some items, on
@@ -67,6 +74,8 @@ def find_variation(
         What may be taken of the phase; what predicts best is.
     seed
         Of the draw of what is left out.
+    slab
+        Slices of an item.
     """
     few = torch.linspace(0, len(y) - 1, min(len(y), _ITEMS)).round().long().tolist()
     own = physics if physics.items is None else physics.at(few)
@@ -75,19 +84,24 @@ def find_variation(
         generator = torch_generator(seed, "copies", device=y.device)
         tests.append(_copied(own, y[few], noise, generator))
 
-    def missed(phase: Phase, weight: float, effort: tuple[int, int] = QUICK) -> float:
-        given: dict[str, Any] = {"positive": positive, "effort": effort}
+    def missed(kind: _Kind, weight: float, effort: tuple[int, int] = QUICK) -> float:
+        phase, between = kind
+        given: dict[str, Any] = {"positive": positive, "effort": effort, "between": between}
         return sum(test.error(phase, weight, units, **given) for test in tests)
 
     place, least = 0.0, float("inf")
-    chosen: Phase = "free"
-    for phase in phases:
-        where, score = _lowest(partial(missed, phase), round(place))
+    chosen: _Kind = ("free", 0.0)
+    kinds: list[_Kind] = [(phase, 0.0) for phase in phases]
+    if slab > 1:
+        kinds.append(("free", _BETWEEN))
+    for kind in kinds:
+        where, score = _lowest(partial(missed, kind), round(place))
         if score < least:
-            place, least, chosen = where, score, phase
+            place, least, chosen = where, score, kind
     weight = float(_FIRST * _FACTOR**place)
     more = missed(chosen, weight, THOROUGH) < _WORTH * missed(chosen, weight)
-    return replace(units, variation=weight, phase=chosen, thorough=more)
+    phase, between = chosen
+    return replace(units, variation=weight, phase=phase, thorough=more, between=between)
 
 
 @dataclass(frozen=True)
@@ -106,12 +120,13 @@ class _Test:
         *,
         positive: bool,
         effort: tuple[int, int],
+        between: float = 0.0,
     ) -> float:
         """Return the mean squared error of what images of a weight predict, in their units."""
         y, physics = self.shown.y, self.shown.physics
         system = scaled_equations(physics, y, units)
         if phase == "free":
-            x = smooth_start(system, weight, positive=positive, effort=effort)
+            x = smooth_start(system, weight, positive=positive, effort=effort, between=between)
         else:
             turn = smooth_phase(physics, y)
             amplitudes = phased(system, turn)

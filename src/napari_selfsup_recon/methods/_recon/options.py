@@ -41,7 +41,15 @@ class NetworkOptions(TrainingOptions):
         title="Batch",
         unit="slices",
         advanced=True,
-        description="Slices in one training step.",
+        description="Slices in one training step; with neighbouring slices, as many threes.",
+    )
+    neighbours: Literal["none", "both"] = option(
+        "none",
+        title="Neighbouring slices",
+        advanced=True,
+        description="Whether the network also sees the slice before and the slice behind the one "
+        "that it makes (2.5D), for stacks of at least three slices that lie close to each other. "
+        "both: what a slice misses may show in its neighbours; two to three times slower.",
     )
     network: Literal["unrolled", "unet"] = option(
         "unrolled",
@@ -107,3 +115,8 @@ class NetworkOptions(TrainingOptions):
         "never trained on; half of it chooses the best step, the other half gives the score that "
         "is shown at the end.",
     )
+
+    @property
+    def slab(self) -> int:
+        """Slices that are seen together."""
+        return 3 if self.neighbours == "both" else 1

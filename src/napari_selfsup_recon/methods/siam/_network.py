@@ -124,7 +124,13 @@ def twin(
     if model.units.variation and projection.quick:
         with torch.autocast(v.device.type, enabled=False):
             units, effort = model.units, _THOROUGH if model.units.thorough else _QUICK
-            start = smooth_start(system, units.variation, positive=model.positive, effort=effort)
+            start = smooth_start(
+                system,
+                units.variation,
+                positive=model.positive,
+                effort=effort,
+                between=units.between,
+            )
 
     def consistency(x: Tensor, strength: Tensor) -> Tensor:
         with torch.autocast(x.device.type, enabled=False):

@@ -14,10 +14,12 @@ from napari_selfsup_recon.core.events import Event, Notice, Step
 from napari_selfsup_recon.core.generators import relay
 from napari_selfsup_recon.core.options import Options
 from napari_selfsup_recon.core.random import torch_generator
+from napari_selfsup_recon.methods._recon._held_out import fewest_slices
 from napari_selfsup_recon.methods._recon._method import ReconstructionMethod
 from napari_selfsup_recon.methods._recon._network import Reconstructor
 from napari_selfsup_recon.methods._recon._part import Part
-from napari_selfsup_recon.methods._recon._problem import FEWEST_SLICES, Problem
+from napari_selfsup_recon.methods._recon._problem import Problem
+from napari_selfsup_recon.methods._recon._slab import scattered
 from napari_selfsup_recon.methods._recon._trainee import ReconstructionTrainee
 from napari_selfsup_recon.methods._recon._units import Phase, Units
 from napari_selfsup_recon.methods.base import as_tensor
@@ -82,7 +84,7 @@ class SIAM(ReconstructionMethod):
             )
         super().__init__(physics, options, noise=noise)
         self._projections = Projections(self.options)
-        self._seen: list[View] | None = None
+        self._seen: tuple[Physics, list[View]] | None = None
 
     @property
     def transform(self) -> Transform | None:
@@ -114,10 +116,13 @@ class SIAM(ReconstructionMethod):
         own = len(physics.measurement_shape) + (physics.channels is not None)
         items = as_tensor(y, len(physics.measurement_shape), physics.channels)
         leading = tuple(np.shape(y))[: np.ndim(y) - own]
-        pairs = [
-            (self if physics.items is None else self._with(physics.at([n])))._pair(items[n : n + 1])
-            for n in range(len(items))
-        ]
+        if self.slab > 1:
+            pairs = self._pairs_of_stacks(items, self._stack(y))
+        else:
+            pairs = [
+                self._pair(items[n : n + 1], physics if physics.items is None else physics.at([n]))
+                for n in range(len(items))
+            ]
         first, second = (torch.cat(images).numpy() for images in zip(*pairs, strict=True))
         shape = first.shape[1:] if physics.channels else first.shape[2:]
         return first.reshape(*leading, *shape), second.reshape(*leading, *shape)
@@ -131,40 +136,46 @@ class SIAM(ReconstructionMethod):
         first, second = self.twins(y)
         return np.abs(first - second)
 
+    def _pairs_of_stacks(self, items: Tensor, stack: int) -> list[tuple[Tensor, Tensor]]:
+        found = []
+        for first in range(0, len(items), stack):
+            pairs = list(self._each_slab(items[first : first + stack], self._pair, first))
+            one, other = (scattered(slabs) for slabs in zip(*pairs, strict=True))
+            found.append((one, other))
+        return found
+
     @torch.no_grad()
-    def _pair(self, y: Tensor) -> tuple[Tensor, Tensor]:
-        image, measured, missed = self._differences(y, self.physics)
+    def _pair(self, y: Tensor, physics: Physics) -> tuple[Tensor, Tensor]:
+        image, measured, missed = self._differences(y, physics)
         unit = self._facts["units"]["image"]
         both = (image, image + measured + missed)
         first, second = (self.physics.field_of_view(unit * x).cpu() for x in both)
         return first, second
 
     @torch.no_grad()
-    def _estimate(self, y: Tensor) -> Tensor:
-        seen = self._views()
+    def _image(self, y: Tensor, physics: Physics) -> Tensor:
+        seen = self._views(physics)
         total = torch.zeros(())
         for view in seen:
-            total = total + view.back(self._image(view.forth(y), view.physics))
+            total = total + view.back(self._mean(view.forth(y), view.physics))
         return total / len(seen)
 
-    def _views(self) -> list[View]:
+    def _views(self, physics: Physics) -> list[View]:
         """Return the orientations of which the result is the mean; they are kept."""
         if not self.options.orientations:
-            return [View(self.physics)]
-        if self._seen is None or self._seen[0].physics is not self.physics:
-            self._seen = views(self.physics)
-        return self._seen
+            return [View(physics)]
+        if self._seen is None or self._seen[0] is not physics:
+            self._seen = physics, views(physics)
+        return self._seen[1]
 
-    def _image(self, y: Tensor, physics: Physics) -> Tensor:
+    def _mean(self, y: Tensor, physics: Physics) -> Tensor:
         """Return the mean of the twins behind an instrument."""
         shares: Shares = tuple(self._facts.get("shares", NONE))
-        unit = self._facts["units"]["image"]
         if shares == NONE:
-            image: Tensor = self._current()(y.to(self.device), physics) * unit
-            return physics.field_of_view(image).to(y.device)
+            return super()._image(y, physics)
         positive = self._positive(self._phase()) and physics.channels is None
         image = mixed(self._differences(y, physics), shares, positive=positive)
-        return physics.field_of_view(image * unit).to(y.device)
+        return physics.field_of_view(image * self._facts["units"]["image"]).to(y.device)
 
     def _differences(self, y: Tensor, physics: Physics) -> tuple[Tensor, ...]:
         model = self._current()
@@ -200,9 +211,10 @@ class SIAM(ReconstructionMethod):
                 "measurement.",
                 hint="Give a stack of slices, or use EI or REI, which can learn from one.",
             )
-        if self.physics.items is not None and items < FEWEST_SLICES:
+        fewest = fewest_slices(self.slab)
+        if self.physics.items is not None and items < fewest:
             raise InputError(
-                f"Where each image has an operator of its own, SIAM needs {FEWEST_SLICES} of them, "
+                f"Where each image has an operator of its own, SIAM needs {fewest} of them, "
                 f"but there are {items}: some are left out to choose the best step.",
                 hint="Give more slices.",
             )
@@ -258,7 +270,7 @@ class SIAM(ReconstructionMethod):
             return super()._build(attempt)
         model = Published(
             ndim,
-            self.physics.channels or 1,
+            self._channels(),
             blocks=options.iterations,
             width=options.width,
             units=Units(**self._facts["units"]),

@@ -9,10 +9,11 @@ from torch import Tensor
 
 from napari_selfsup_recon.core.errors import InputError
 from napari_selfsup_recon.core.options import Options
+from napari_selfsup_recon.methods._recon._held_out import fewest_slices
 from napari_selfsup_recon.methods._recon._method import ReconstructionMethod
 from napari_selfsup_recon.methods._recon._network import Reconstructor
 from napari_selfsup_recon.methods._recon._part import Part
-from napari_selfsup_recon.methods._recon._problem import FEWEST_SLICES, Problem
+from napari_selfsup_recon.methods._recon._problem import Problem
 from napari_selfsup_recon.methods._recon._trainee import ReconstructionTrainee
 from napari_selfsup_recon.methods.supervised.options import SupervisedOptions
 
@@ -60,7 +61,7 @@ class Supervised(ReconstructionMethod):
         problem = super()._prepare(y, clean)
         if problem.asked is not None:
             raise InputError(
-                f"Supervised learning needs at least {FEWEST_SLICES} pairs.",
+                f"Supervised learning needs at least {fewest_slices(self.options.slab)} pairs.",
                 hint="Give more slices.",
             )
         return problem
