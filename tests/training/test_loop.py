@@ -23,6 +23,7 @@ class Line(Trainee):
         self.dead = dead
         self.floor = floor
         self.begun: list[int] = []
+        self.looks: list[int] = []
 
     def begin(self, attempt: int) -> None:
         self.attempt = attempt
@@ -85,6 +86,26 @@ def test_the_best_weights_belong_to_the_best_score() -> None:
     with pytest.raises(StopIteration) as end:
         next(work)
     assert end.value.value == loop.best_score
+
+
+def test_what_the_score_cannot_tell_is_decided_by_having_learned_longer() -> None:
+    scores = [0.5, 0.2, 0.3, 0.21, 0.215, 0.25]
+
+    class Known(Line):
+        def score(self, model: nn.Module) -> Work:
+            yield
+            return scores[self.looks.pop(0)]
+
+    def kept(margin: float) -> tuple[int, float]:
+        trainee = Known()
+        trainee.looks = list(range(6))
+        loop = Loop(trainee, LoopSettings(steps=60, score_every=10, margin=margin))
+        events(loop)
+        return loop.best_step, loop.best_score
+
+    assert kept(0.0) == (20, 0.2)
+    assert kept(0.1) == (50, 0.215)  # of the least score, not of the last one that was taken
+    assert kept(0.3) == (60, 0.25)
 
 
 def test_patience_ends_a_run_that_no_longer_improves() -> None:

@@ -39,6 +39,9 @@ class LoopSettings:
         Steps between two checkpoints; 0 for none.
     score_first
         Whether the first weights are a candidate, too.
+    margin
+        What the held-out score cannot tell, as a share of it: later weights are preferred to
+        earlier ones whose score is lower by no more than that.
     """
 
     steps: int
@@ -49,6 +52,7 @@ class LoopSettings:
     grace: int = 100
     checkpoint_every: int = 100
     score_first: bool = False
+    margin: float = 0.0
 
 
 class Loop:
@@ -57,7 +61,7 @@ class Loop:
     Attributes
     ----------
     best_weights
-        Averaged weights with the best held-out score so far.
+        Averaged weights with the best held-out score so far, or the latest that are as good.
     best_score, best_step
         Their score and the number of steps that made them.
     history
@@ -140,8 +144,9 @@ class Loop:
         """Take a held-out score into account; return what is wrong, if anything."""
         if not isfinite(score):
             return "the held-out score is not a number"
+        least = min((mark[1] for mark in self.history), default=float("inf"))
         self.history.append((self.done, score))
-        if score < self.best_score:
+        if score < (1 + self.settings.margin) * least:
             self.best_score, self.best_step = score, self.done
             self.best_weights = self.average.weights()
         if self.done >= self.settings.grace and not self._usable:

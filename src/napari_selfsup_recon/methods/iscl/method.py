@@ -46,6 +46,8 @@ from napari_selfsup_recon.training.scaling import Scaling
 
 _GRACE = 300
 _DECAY = 0.995
+# A dozen crops with noise that spans many pixels cannot tell scores apart that are closer.
+_MARGIN = 0.1
 _FACTS = ("ours", "theirs", "slices", "share", "square", "span", "middle", "scores", "best_step")
 # Of the model of the noise; 0.1 to 0.2 where both domains show the same kind of things.
 _MISFIT = 0.6
@@ -288,7 +290,11 @@ class ISCL(LearnedMethod):
                 steps=options.steps, patience=options.steps, decay=0.0, restarts=0, grace=_GRACE
             )
         return LoopSettings(
-            steps=options.steps, patience=options.patience, decay=_DECAY, grace=_GRACE
+            steps=options.steps,
+            patience=options.patience,
+            decay=_DECAY,
+            grace=_GRACE,
+            margin=_MARGIN,
         )
 
     def _finish(
