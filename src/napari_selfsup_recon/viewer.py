@@ -7,7 +7,6 @@ Each function takes a viewer and layers and returns the layers that it adds; wit
 from __future__ import annotations
 
 import os
-import weakref
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
@@ -16,7 +15,6 @@ from napari.layers import Image, Layer
 from numpy.typing import ArrayLike
 
 from napari_selfsup_recon.core.errors import InputError
-from napari_selfsup_recon.core.measurement import Measurement
 from napari_selfsup_recon.core.options import Options
 from napari_selfsup_recon.physics.psf.microscope import Microscope
 from napari_selfsup_recon.runs.clean import CleanChoice
@@ -27,14 +25,12 @@ from napari_selfsup_recon.runs.psf_channels import GivenPsf
 from napari_selfsup_recon.runs.words import validate
 from napari_selfsup_recon.widgets.again import again_of
 from napari_selfsup_recon.widgets.bridge import source_of, unwrap
-from napari_selfsup_recon.widgets.choices import PsfChoice, PsfKind
 from napari_selfsup_recon.widgets.comparison import Comparison
 from napari_selfsup_recon.widgets.job import Job
 from napari_selfsup_recon.widgets.mode_bar import MODES
 from napari_selfsup_recon.widgets.recon_source import recon_source
-from napari_selfsup_recon.widgets.request import channels_of, psf_of
 from napari_selfsup_recon.widgets.saved_runs import open_run, save_run
-from napari_selfsup_recon.widgets.script_inputs import model_of, values_of
+from napari_selfsup_recon.widgets.script_inputs import given_psf, model_of, values_of
 from napari_selfsup_recon.widgets.session import Session
 from napari_selfsup_recon.widgets.warm_up import wait_for_torch
 
@@ -135,7 +131,7 @@ def deconvolve(
         given = None
     elif psf is not None:
         physics = PhysicsChoice(psf="array", boundary=boundary)
-        given = _psf(psf, image, axes)
+        given = given_psf(psf, image, axes)
     elif microscope is not None:
         known = model_of(Microscope, microscope, "microscope")
         physics = PhysicsChoice(psf="theory", microscope=known, boundary=boundary)
@@ -386,27 +382,3 @@ def _run(
     again = again_of(source, config, psf, given)
     job = Session.of(viewer).start(Job(viewer, source, lambda: plan, again=again))
     return job if background else job.wait()
-
-
-def _psf(psf: Any, image: Layer, axes: Sequence[str] | None) -> GivenPsf:
-    if isinstance(psf, list | tuple) and all(map(_is_image, psf)):
-        return [_one_psf(one, image, axes) for one in psf]
-    return _one_psf(psf, image, axes)
-
-
-def _is_image(value: Any) -> bool:
-    return isinstance(unwrap(value), Layer | str | os.PathLike) or hasattr(value, "shape")
-
-
-def _one_psf(
-    psf: Any, image: Layer, axes: Sequence[str] | None
-) -> Measurement | np.ndarray[Any, Any]:
-    if isinstance(psf, str | os.PathLike):
-        from napari_selfsup_recon.io import volumes
-
-        return volumes.read(psf)
-    if not isinstance(unwrap(psf), Layer):
-        return np.asarray(psf)
-    measured = source_of(image, axes=axes).measurement
-    choice = PsfChoice(kind=PsfKind.LAYER, layer=weakref.ref(unwrap(psf)))
-    return psf_of(choice, measured.spatial_ndim, channels_of(measured, None))
