@@ -30,7 +30,7 @@ from napari_selfsup_recon.widgets.job import Job
 from napari_selfsup_recon.widgets.mode_bar import MODES
 from napari_selfsup_recon.widgets.recon_source import recon_source
 from napari_selfsup_recon.widgets.saved_runs import open_run, save_run
-from napari_selfsup_recon.widgets.script_inputs import model_of, psf_given, values_of
+from napari_selfsup_recon.widgets.script_inputs import given_psf, model_of, values_of
 from napari_selfsup_recon.widgets.session import Session
 from napari_selfsup_recon.widgets.warm_up import wait_for_torch
 
@@ -138,7 +138,7 @@ def deconvolve(
         given = None
     elif psf is not None:
         physics = PhysicsChoice(psf="array", boundary=boundary)
-        given = psf_given(psf, image, axes)
+        given = given_psf(psf, image, axes)
     elif microscope is not None:
         known = model_of(Microscope, microscope, "microscope")
         physics = PhysicsChoice(psf="theory", microscope=known, boundary=boundary)

@@ -1,4 +1,4 @@
-"""Options as scripts give them: models, or what they are made of."""
+"""What scripts give: options as models, or what they are made of; PSFs of several kinds."""
 
 from __future__ import annotations
 
@@ -33,8 +33,18 @@ def values_of(options: Options | Mapping[str, Any] | None) -> dict[str, Any]:
     return dict(options)
 
 
-def psf_given(psf: Any, image: Layer, axes: Sequence[str] | None) -> GivenPsf:
-    """Return the PSF of ``image`` that a layer or an array holds, or those of its channels."""
+def given_psf(psf: Any, image: Layer, axes: Sequence[str] | None) -> GivenPsf:
+    """Return the PSF as runs take it, or a list of one for each channel.
+
+    Parameters
+    ----------
+    psf
+        A layer, an array or a file, or a list of them.
+    image
+        The layer that it shall serve.
+    axes
+        How its dimensions are read; as its labels say where None.
+    """
     if isinstance(psf, list | tuple) and all(map(_is_image, psf)):
         return [_one_psf(one, image, axes) for one in psf]
     return _one_psf(psf, image, axes)
