@@ -97,6 +97,7 @@ class CleanRow(QWidget):
         describe(self.path, *TEXTS["clean path"])
         self.browse = QToolButton()
         self.browse.setText("…")
+        self.browse.setStyleSheet("QToolButton::menu-indicator { image: none; }")
         describe(self.browse, *TEXTS["clean browse"])
         menu = QMenu(self.browse)
         menu.addAction("File ...").triggered.connect(lambda *_: self._ask("file"))

@@ -51,6 +51,7 @@ class MessageCard(QFrame):
         layout.addWidget(self._icon)
         layout.addLayout(column, 1)
         self.level: Level | None = None
+        self._actions: tuple[Action, ...] = ()
         self.hide()
 
     @property
@@ -70,6 +71,11 @@ class MessageCard(QFrame):
         actions
             Buttons.
         """
+        same = (self.level, self._text.text()) == (level, text)
+        titles = [title for title, _, _ in self._actions]
+        self._actions = tuple(actions)
+        if same and titles == [title for title, _, _ in actions]:
+            return  # buttons that are made anew would flicker, and lose the keys
         self.level = level
         style = self.style()
         if style is not None:
@@ -77,16 +83,16 @@ class MessageCard(QFrame):
         self._text.setText(text)
         describe(self, f"{_WORDS[level]}: {text}", text)
         self._clear_buttons()
-        for number, (title, tooltip, do) in enumerate(actions):
+        for number, (title, tooltip, _) in enumerate(actions):
             push = QPushButton(title)
             describe(push, title, tooltip)
-            push.clicked.connect(lambda *_, do=do: do())
+            push.clicked.connect(lambda *_, number=number: self._actions[number][2]())
             self._buttons.addWidget(push, number // 2, number % 2)
         self.show()
 
     def clear(self) -> None:
         """Hide the message."""
-        self.level = None
+        self.level, self._actions = None, ()
         self._text.setText("")
         self._clear_buttons()
         self.hide()

@@ -70,7 +70,7 @@ class ISCLOptions(TrainingOptions):
     )
     match: Literal["auto", "on", "off"] = option(
         "auto",
-        title="Match the grey values",
+        title="Match greys",
         description="Bring noisy images to the brightness and contrast of the clean examples "
         "before they are compared; results keep the grey values of the noisy image. auto: only "
         "where the two clearly differ, with a warning.",
