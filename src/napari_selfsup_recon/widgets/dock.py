@@ -24,7 +24,7 @@ from napari_selfsup_recon.widgets.levels import array_of
 from napari_selfsup_recon.widgets.method_card import MethodCard
 from napari_selfsup_recon.widgets.needs import needs_of
 from napari_selfsup_recon.widgets.noise_section import Scene
-from napari_selfsup_recon.widgets.parts import is_alive
+from napari_selfsup_recon.widgets.parts import column_of, is_alive
 from napari_selfsup_recon.widgets.physics_card import PhysicsCard
 from napari_selfsup_recon.widgets.remedies import disk_actions, remedies, sample_actions
 from napari_selfsup_recon.widgets.request import Request, make_request, slice_shown
@@ -372,7 +372,7 @@ class ReconWidget(QWidget):
         """What is chosen scrolls; what starts and shows the work is always in sight."""
         self.data.add_help(help_button("quickstart"))
         content = QWidget()
-        column = _column(content, (self.resume, self.data, self.physics, self.method))
+        column = column_of(content, (self.resume, self.data, self.physics, self.method))
         column.addStretch(1)
         area = QScrollArea()
         area.setWidgetResizable(True)
@@ -381,22 +381,13 @@ class ReconWidget(QWidget):
         area.setMinimumHeight(36)  # a message and its buttons shall not make the window grow
         area.setWidget(content)
         foot = QWidget()
-        _column(foot, (self.run_card, self.compare))
+        column_of(foot, (self.run_card, self.compare))
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.setSpacing(0)
         outer.addWidget(area, 1)
         outer.addWidget(foot)
         self.setMinimumWidth(300)
-
-
-def _column(parent: QWidget, cards: tuple[QWidget, ...]) -> QVBoxLayout:
-    column = QVBoxLayout(parent)
-    column.setContentsMargins(2, 4, 2, 2)
-    column.setSpacing(8)
-    for card in cards:
-        column.addWidget(card)
-    return column
 
 
 _PAST = {"stop": "stopped", "discard": "discarded"}

@@ -151,3 +151,13 @@ class Card(QFrame):
     def add_help(self, tool: QWidget) -> None:
         """Put a small button behind the title."""
         self._top.addWidget(tool)
+
+
+def column_of(parent: QWidget, cards: tuple[QWidget, ...]) -> QVBoxLayout:
+    """Lay cards out one below the other; returns the layout."""
+    column = QVBoxLayout(parent)
+    column.setContentsMargins(2, 4, 2, 2)
+    column.setSpacing(8)
+    for card in cards:
+        column.addWidget(card)
+    return column
