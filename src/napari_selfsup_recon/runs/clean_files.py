@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_selfsup_recon.core.errors import FileError
 
@@ -30,7 +30,7 @@ def read_examples(path: str) -> Measurement:
     FileError
         If something cannot be read, there is no image, or the images of a folder differ.
     """
-    import dask.array as da
+    import dask.array
 
     from napari_selfsup_recon.io import volumes
 
@@ -46,10 +46,11 @@ def read_examples(path: str) -> Measurement:
                 f"{file.name} is {_words(image)}.",
                 hint="Put images of one size, kind and pixel size into a folder of their own.",
             )
-    data = [da.from_array(image.data, name=False) for image in images]
+    lazy: Any = dask.array
+    data = [lazy.from_array(image.data, name=False) for image in images]
     return replace(
         first,
-        data=da.stack(data),
+        data=lazy.stack(data),
         axes=("file", *first.axes),
         scale=(1.0, *first.scale),
         units=("pixel", *first.units),
