@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_selfsup_recon.core.errors import FileError
 
@@ -30,8 +30,6 @@ def read_examples(path: str) -> Measurement:
     FileError
         If something cannot be read, there is no image, or the images of a folder differ.
     """
-    import dask.array as da
-
     from napari_selfsup_recon.io import volumes
 
     files = _files(path)
@@ -46,6 +44,9 @@ def read_examples(path: str) -> Measurement:
                 f"{file.name} is {_words(image)}.",
                 hint="Put images of one size, kind and pixel size into a folder of their own.",
             )
+    import dask.array
+
+    da: Any = dask.array
     data = [da.from_array(image.data, name=False) for image in images]
     return replace(
         first,

@@ -9,6 +9,7 @@ from typing import Any
 
 from napari.layers import Layer
 from qtpy.QtCore import QSignalBlocker, Signal
+from qtpy.QtGui import QAction
 from qtpy.QtWidgets import (
     QComboBox,
     QFileDialog,
@@ -100,8 +101,10 @@ class CleanRow(QWidget):
         self.browse.setStyleSheet("QToolButton::menu-indicator { image: none; }")
         describe(self.browse, *TEXTS["clean browse"])
         menu = QMenu(self.browse)
-        menu.addAction("File ...").triggered.connect(lambda *_: self._ask("file"))
-        menu.addAction("Folder ...").triggered.connect(lambda *_: self._ask("folder"))
+        for words, what in (("File ...", "file"), ("Folder ...", "folder")):
+            action = QAction(words, menu)
+            action.triggered.connect(lambda *_, what=what: self._ask(what))
+            menu.addAction(action)
         self.browse.setMenu(menu)
         self.browse.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         disk = QWidget()
