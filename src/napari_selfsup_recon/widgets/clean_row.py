@@ -96,6 +96,8 @@ class CleanRow(QWidget):
         self.path.setPlaceholderText("none: as above")
         self.path.setClearButtonEnabled(True)
         describe(self.path, *TEXTS["clean path"])
+        for clearing in self.path.findChildren(QToolButton):
+            describe(clearing, *TEXTS["clean forget"])
         self.browse = QToolButton()
         self.browse.setText("…")
         self.browse.setStyleSheet("QToolButton::menu-indicator { image: none; }")
