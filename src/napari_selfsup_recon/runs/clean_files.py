@@ -30,8 +30,6 @@ def read_examples(path: str) -> Measurement:
     FileError
         If something cannot be read, there is no image, or the images of a folder differ.
     """
-    import dask.array
-
     from napari_selfsup_recon.io import volumes
 
     files = _files(path)
@@ -46,11 +44,13 @@ def read_examples(path: str) -> Measurement:
                 f"{file.name} is {_words(image)}.",
                 hint="Put images of one size, kind and pixel size into a folder of their own.",
             )
-    lazy: Any = dask.array
-    data = [lazy.from_array(image.data, name=False) for image in images]
+    import dask.array
+
+    da: Any = dask.array
+    data = [da.from_array(image.data, name=False) for image in images]
     return replace(
         first,
-        data=lazy.stack(data),
+        data=da.stack(data),
         axes=("file", *first.axes),
         scale=(1.0, *first.scale),
         units=("pixel", *first.units),

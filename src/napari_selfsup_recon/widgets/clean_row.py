@@ -96,14 +96,16 @@ class CleanRow(QWidget):
         self.path.setPlaceholderText("none: as above")
         self.path.setClearButtonEnabled(True)
         describe(self.path, *TEXTS["clean path"])
+        for clearing in self.path.findChildren(QToolButton):
+            describe(clearing, *TEXTS["clean forget"])
         self.browse = QToolButton()
         self.browse.setText("…")
         self.browse.setStyleSheet("QToolButton::menu-indicator { image: none; }")
         describe(self.browse, *TEXTS["clean browse"])
         menu = QMenu(self.browse)
-        for label, kind in (("File ...", "file"), ("Folder ...", "folder")):
-            action = QAction(label, menu)
-            action.triggered.connect(lambda *_, kind=kind: self._ask(kind))
+        for words, what in (("File ...", "file"), ("Folder ...", "folder")):
+            action = QAction(words, menu)
+            action.triggered.connect(lambda *_, what=what: self._ask(what))
             menu.addAction(action)
         self.browse.setMenu(menu)
         self.browse.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)

@@ -175,6 +175,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "File or folder of clean examples",
         "Clean images on disk instead of a layer: a file, or a folder of images of one size.",
     ),
+    "clean forget": (
+        "Take none from disk",
+        "Clears the path: the layer, or the image, counts again.",
+    ),
     "clean browse": ("Choose a file or folder", "Opens a file dialog."),
     "clean slices": (
         "Clean slices",
