@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import weakref
 from dataclasses import replace
 
@@ -201,7 +202,10 @@ def test_a_folder_of_clean_images(dock, viewer, folder):
     assert plan.clean.frame((2,))[2, 0] == 51
     # The same in scripts, files and batches.
     script = Script("x", request.config, 1, {"image": request.source.measurement}).text()
-    assert "'source': 'file'" in script and repr(str(folder)) in script and "given=" not in script
+    joined = re.sub(r"'\s+'", "", script)  # long paths are written in pieces
+    assert "'source': 'file'" in script
+    assert str(folder) in joined
+    assert "given=" not in script
     dock.session.intent = dock.value()
     batch = settings_of_dock(viewer).config
     assert batch.clean == request.config.clean

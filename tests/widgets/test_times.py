@@ -100,7 +100,7 @@ def test_what_is_known_is_not_measured_again(dock, viewer, qtbot):
     assert shown(dock)["fake"] == "Fake (learned)"
     choose(dock, "fake", delay=0.02)
     assert "about" in shown(dock)["fake"]
-    dock.run_card.device.setCurrentText("cuda")
+    dock.run_card.device.setValue("cuda")
     dock.refresh()
     assert shown(dock)["fake"] == "Fake (learned)"
     dock.run_card.device.setCurrentText("auto")
