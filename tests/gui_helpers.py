@@ -9,6 +9,7 @@ from napari.utils import progress
 from napari_selfsup_recon.runs.config import PhysicsChoice, RunConfig
 from napari_selfsup_recon.runs.plan import resolve
 from napari_selfsup_recon.widgets.bridge import source_of
+from napari_selfsup_recon.widgets.dock import ReconWidget
 from napari_selfsup_recon.widgets.job import Job
 
 
@@ -65,3 +66,15 @@ def settle(qtbot):
     """Wait until nothing is left running; napari shows no bar then."""
     qtbot.waitUntil(lambda: not GeneratorWorker._worker_set, timeout=3000)
     assert not progress._all_instances
+
+
+def denoising_dock(viewer, qtbot):
+    """Return a dock that denoises with the fake method alone."""
+    made = ReconWidget(viewer)
+    qtbot.addWidget(made)
+    made.data.denoise.setChecked(True)
+    made.refresh()
+    made.method.method.setCurrentIndex(made.method.method.findData("fake"))
+    made.method.baseline.setChecked(False)
+    made.refresh()
+    return made

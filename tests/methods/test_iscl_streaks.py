@@ -73,6 +73,8 @@ def test_streaks_are_found_along_their_axis_and_nowhere_else() -> None:
     for other in (scenes(48, 1), charged(48, 1, streaks=0.0), film_noise(scenes(48, 1))):
         assert find_streaks(clean, np.asarray(other, float)) is None
     assert find_streaks(clean[:, :32, :32], noisy[:, :32, :32]) is None  # too small to tell
+    assert find_streaks(clean, clean) is None
+    assert find_streaks(clean, charged(48, 1, streaks=0.9, tail=1.0)) is None  # ends too soon
 
 
 def test_the_fit_tells_gain_rate_and_side() -> None:

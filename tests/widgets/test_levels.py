@@ -8,7 +8,7 @@ from napari.components import ViewerModel
 from napari.layers import Image
 from napari.layers._source import layer_source
 
-from gui_helpers import settle
+from gui_helpers import denoising_dock, settle
 from napari_selfsup_recon import viewer as api
 from napari_selfsup_recon.core.errors import InputError
 from napari_selfsup_recon.core.generators import exhaust
@@ -46,14 +46,7 @@ def layer(viewer):
 
 @pytest.fixture
 def dock(viewer, layer, qtbot):
-    made = ReconWidget(viewer)
-    qtbot.addWidget(made)
-    made.data.denoise.setChecked(True)
-    made.refresh()
-    made.method.method.setCurrentIndex(made.method.method.findData("fake"))
-    made.method.baseline.setChecked(False)
-    made.refresh()
-    return made
+    return denoising_dock(viewer, qtbot)
 
 
 def choose(dock, level):

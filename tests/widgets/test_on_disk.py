@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from qtpy.QtWidgets import QAbstractButton, QFileDialog
 
-from gui_helpers import settle
+from gui_helpers import denoising_dock, settle
 from napari_selfsup_recon import viewer as api
 from napari_selfsup_recon.core.errors import FileError
 from napari_selfsup_recon.core.generators import exhaust
@@ -38,14 +38,7 @@ def movie(viewer):
 
 @pytest.fixture
 def dock(viewer, movie, qtbot):
-    made = ReconWidget(viewer)
-    qtbot.addWidget(made)
-    made.data.denoise.setChecked(True)
-    made.refresh()
-    made.method.method.setCurrentIndex(made.method.method.findData("fake"))
-    made.method.baseline.setChecked(False)
-    made.refresh()
-    return made
+    return denoising_dock(viewer, qtbot)
 
 
 def answer(monkeypatch, folder):

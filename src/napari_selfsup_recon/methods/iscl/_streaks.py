@@ -15,7 +15,7 @@ from napari_selfsup_recon.methods.iscl._spectra import Array
 
 # Beyond the size of most structures.
 _LAGS = np.arange(10, 41)
-_FEWEST_LAGS = 8
+_FEWEST_LAGS, _FEWEST_SURE = 8, 3
 # Sure, and clearly stronger than along the other axis, where structures make up for it.
 _SURE, _CLEAR = 5.0, 2.0
 _LEAST_SHARE = 0.01
@@ -109,7 +109,9 @@ def find_streaks(clean: Array, noisy: Array) -> Streaks | None:
     ):
         return None
     # A straight line through the logarithms, where they are sure.
-    good = curve > strength / 4
+    good = curve > max(strength, 0.0) / 4
+    if good.sum() < _FEWEST_SURE:
+        return None  # a tail that ends before the first lags, or windows that are all alike
     slope, height = np.polyfit(lags[good], np.log(curve[good]), 1, w=curve[good])
     tail = float(np.clip(-1 / min(slope, -1e-9), *_TAILS))
     deviation = float(np.sqrt(np.exp(min(height, np.log(10 * strength))) / 1.5))
