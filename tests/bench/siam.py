@@ -44,9 +44,10 @@ from napari_selfsup_recon.methods._recon._network import Reconstructor
 from napari_selfsup_recon.methods._recon._part import Part
 from napari_selfsup_recon.methods._recon._problem import Problem
 from napari_selfsup_recon.methods._recon._trainee import ReconstructionTrainee
-from napari_selfsup_recon.methods.siam._views import drawn, is_mask
+from napari_selfsup_recon.methods.siam._views import drawn, is_mask, views
 from napari_selfsup_recon.methods.supervised.method import SupervisedTrainee
 from napari_selfsup_recon.metrics import psnr, ssim
+from napari_selfsup_recon.training.loop import Loop
 
 
 class OracleTrainee(SupervisedTrainee):
@@ -71,6 +72,22 @@ class Oracle(SIAM):
 
     def _trainee(self, problem: Problem) -> ReconstructionTrainee:
         return OracleTrainee(problem, self.options, build=self._build)
+
+    def _finish(self, loop: Loop, trainee: ReconstructionTrainee) -> Iterator[Event]:
+        """Take the mean over orientations where it is nearer to held-out clean images."""
+        model, problem = self._current(), trainee.problem
+        change = 0.0
+        for item in (*problem.choose, *problem.report):
+            part = problem.part([item])
+            assert part.clean is not None
+            with torch.no_grad():
+                seen = views(part.physics)
+                images = [view.back(model(view.forth(part.y), view.physics)) for view in seen]
+            mean = torch.stack(images).mean(0)
+            change += float((mean - part.clean).square().mean())
+            change -= float((images[0] - part.clean).square().mean())
+        self._facts["turning"] = change < 0
+        yield from super()._finish(loop, trainee)
 
 
 CLASSICAL = ("inverse", "least-squares", "tv")

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 
 from napari_selfsup_recon import SIAM, Gaussian, SIAMOptions
+from napari_selfsup_recon.core.events import Notice
+from napari_selfsup_recon.core.generators import exhaust
 from napari_selfsup_recon.core.random import torch_generator
 from napari_selfsup_recon.io.models import load
 from napari_selfsup_recon.methods._recon._part import Part
@@ -49,6 +51,7 @@ def instruments() -> dict[str, tuple[Physics, int]]:
         "counts": (Transmission(scan, I0=1e4, attenuation=0.02), 4),
         "oblong scan": (ParallelBeam((12, 20), ANGLES), 1),
         "lines": (MRI(mask()), 1),
+        "hidden views": (hide(scan, torch.eye(7)[2][None, None, :, None]), 4),
     }
 
 
@@ -109,6 +112,7 @@ def made(noise: bool = True, **options: Any) -> tuple[SIAM, np.ndarray]:
 def test_the_result_is_the_mean_of_all_orientations(tmp_path: Any) -> None:
     method, y = made()
     method.fit(y, progress=False)
+    method._facts["turning"] = True
     result = method.reconstruct(y)
     one = method._with(method.physics.at([0]))
     alone = one._with(one.physics)
@@ -128,9 +132,47 @@ def test_a_turned_scan_gives_the_turned_image() -> None:
     physics = ParallelBeam((SIDE, SIDE), np.arange(8) * np.pi / 8)
     y = physics.A(images(6))[:, 0].numpy()
     method = SIAM(physics, SIAMOptions(**QUICK)).fit(y, progress=False)
+    method._facts["turning"] = True
     turned = ParallelBeam((SIDE, SIDE), physics.angles + np.pi / 2)
     one, other = (m.reconstruct(y[0]) for m in (method, method.behind(turned)))
     np.testing.assert_allclose(np.rot90(one, 1), other, atol=1e-4 * np.abs(one).max())
+
+
+class Leaning(torch.nn.Module):
+    """Knows the image and adds a slope: always, or only where the image does not lie upright."""
+
+    def __init__(self, truth: Tensor, unit: float, *, knows_upright: bool) -> None:
+        super().__init__()
+        self.truth, self.unit, self.knows_upright = truth, unit, knows_upright
+
+    def forward(self, y: Tensor, physics: Physics) -> Tensor:
+        """Return the image over its unit, turned as the values are."""
+        turned = torch.cat(_turned(self.truth))
+        errors = (physics.A(turned) - y).square().sum((1, 2, 3))
+        place = int(errors.argmin())
+        slope = 0.0 if self.knows_upright and place == 0 else 0.3
+        return turned[place : place + 1] / self.unit + slope * torch.linspace(-1, 1, SIDE)
+
+
+@pytest.mark.parametrize("knows_upright", [False, True])
+def test_orientations_are_averaged_only_where_hidden_values_gain(knows_upright: bool) -> None:
+    masks = np.random.default_rng(5).random((8, 1, SIDE, SIDE)) < 0.5
+    physics, truth = Inpainting(masks), images(1)
+    method = SIAM(physics, SIAMOptions(**QUICK))
+    problem = method._prepare(physics.A(truth.expand(8, -1, -1, -1))[:, 0].numpy(), None)
+    trainee = method._trainee(problem)
+    assert isinstance(trainee, SIAMTrainee)
+    model: Any = Leaning(truth, problem.units.image, knows_upright=knows_upright)
+    assert exhaust(trainee.turning(model)) is not knows_upright
+
+
+def test_a_run_says_whether_it_averages_orientations() -> None:
+    method, y = made()
+    said = [e.message for e in method.train(y) if isinstance(e, Notice)]
+    helps = method._facts["turning"]
+    assert sum("orientations" in text for text in said) == 1
+    assert any(text.startswith("The result is the mean over") for text in said) is helps
+    assert len(method._views(method.physics.at([0]))) == (8 if helps else 1)
 
 
 def test_the_twins_begin_late(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ from napari_selfsup_recon.methods.ei._noisy import NoisyTrainee
 from napari_selfsup_recon.methods.siam._balance import Balance
 from napari_selfsup_recon.methods.siam._mixture import Mixture, Shares, differences
 from napari_selfsup_recon.methods.siam._network import Projections, twin
-from napari_selfsup_recon.methods.siam._views import drawn, is_mask
+from napari_selfsup_recon.methods.siam._views import drawn, is_mask, views
 from napari_selfsup_recon.methods.siam.options import SIAMOptions
 from napari_selfsup_recon.physics.base import Physics
 from napari_selfsup_recon.physics.noise import Noise
@@ -135,6 +135,28 @@ class SIAMTrainee(NoisyTrainee):
                     )
                     yield
         return found.shares(seen=seen, check=check)
+
+    @torch.no_grad()
+    def turning(self, model: Reconstructor) -> Generator[None, None, bool]:
+        """Return whether the mean over orientations tells hidden values better than one does."""
+        one = mean = 0.0
+        for item in (*self.problem.choose, *self.problem.report):
+            part = self.problem.part([item])
+            generator = torch_generator(self.options.seed, "turning", item)
+            hidden = draw_split(part.physics, part.y, self.options.split or _SPLIT, generator)
+            seen = views(hide(part.physics, hidden))
+            if len(seen) == 1:
+                return False
+            total = first = torch.zeros(())
+            for number, view in enumerate(seen):
+                y = view.forth(part.y * (1 - hidden))
+                image = view.back(model(y, view.physics))
+                first = image if number == 0 else first
+                total = total + image
+                yield
+            one += float(self._misfit(first, part, hidden))
+            mean += float(self._misfit(total / len(seen), part, hidden))
+        return mean < one
 
     def _ask(
         self, mixture: Mixture, model: Reconstructor, item: int, generator: torch.Generator

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import pi
 
 import numpy as np
@@ -51,6 +51,8 @@ def views(physics: Physics) -> list[View]:
     """
     if is_mask(physics):
         return [View(oriented(physics, turn), turn.apply, turn.undo) for turn in _turns(physics)]
+    if isinstance(physics, Partial):
+        return [replace(v, physics=Partial(v.physics, physics.keep)) for v in views(physics.inner)]
     rows, columns = physics.image_shape[-2:]
     if isinstance(physics, (Projector, Transmission)) and rows == columns:
         quarters = [

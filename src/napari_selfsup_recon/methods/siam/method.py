@@ -162,7 +162,7 @@ class SIAM(ReconstructionMethod):
 
     def _views(self, physics: Physics) -> list[View]:
         """Return the orientations of which the result is the mean; they are kept."""
-        if not self.options.orientations:
+        if not (self.options.orientations and self._facts.get("turning")):
             return [View(physics)]
         if self._seen is None or self._seen[0] is not physics:
             self._seen = physics, views(physics)
@@ -183,10 +183,21 @@ class SIAM(ReconstructionMethod):
         return differences(model, Part(y.to(self.device), physics), self._projections)
 
     def _finish(self, loop: Loop, trainee: ReconstructionTrainee) -> Iterator[Event]:
-        if self.options.average and isinstance(trainee, SIAMTrainee):
-            model = self._current()
-            assert isinstance(model, Reconstructor)
-            between = Step(loop.done, self.options.steps, finished=False)
+        if not isinstance(trainee, SIAMTrainee):
+            yield from super()._finish(loop, trainee)
+            return
+        model = self._current()
+        assert isinstance(model, Reconstructor)
+        between = Step(loop.done, self.options.steps, finished=False)
+        if self.options.orientations:
+            helps = yield from relay(trainee.turning(model), lambda _: between)
+            self._facts["turning"] = helps
+            yield Notice(
+                "The result is the mean over orientations."
+                if helps
+                else "The mean over orientations tells held-out values no better: as it lies."
+            )
+        if self.options.average:
             shares = yield from relay(trainee.mixture(model), lambda _: between)
             self._facts["shares"] = list(shares)
             yield Notice(
