@@ -195,12 +195,13 @@ def test_each_step_moves_its_own_networks_alone(seen: str) -> None:
     assert moved(made, before) == critics | others
 
 
-def test_blocks_are_flipped_along_z_too() -> None:
-    made = trainee()
+@pytest.mark.parametrize("turn", [True, False])
+def test_examples_are_turned_only_if_asked_for(turn: bool) -> None:
+    made = trainee(turn=turn)
     assert len(made._turns) == len(orientations(3)) == 16
     ramp = torch.arange(8.0)[:, None, None].expand(8, 32, 32)
     turned = [made._turned(ramp, torch_generator(n))[0, 0, 0].item() for n in range(20)]
-    assert set(turned) == {0.0, 7.0}
+    assert set(turned) == ({0.0, 7.0} if turn else {0.0})
 
 
 def test_all_turns_leave_the_stack_where_it_is(trained: ISCL) -> None:

@@ -179,6 +179,8 @@ class ISCLTrainee(Trainee):
         return Pairs(noisy, problem.asked(clean))
 
     def _turned(self, stack: Tensor, generator: torch.Generator) -> Tensor:
+        if not self.options.turn:
+            return stack
         turn: Orientation = self._turns[
             int(torch.randint(len(self._turns), (1,), generator=generator))
         ]

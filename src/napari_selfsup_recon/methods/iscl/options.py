@@ -142,6 +142,14 @@ class ISCLOptions(TrainingOptions):
         advanced=True,
         description="Share of the crops, of both domains alike, that must show something.",
     )
+    turn: bool = option(
+        False,
+        title="Turn the examples",
+        advanced=True,
+        description="Learn from clean examples flipped and turned as well. Serves where they lie "
+        "otherwise than the noisy images, or are few; slices of one stack are better learned from "
+        "as they lie.",
+    )
     ensemble: bool = option(
         True,
         title="Average orientations",
