@@ -195,7 +195,7 @@ class SIAM(ReconstructionMethod):
             yield Notice(
                 "The result is the mean over orientations."
                 if helps
-                else "The mean over orientations tells held-out values no better: as it lies."
+                else "The mean over orientations tells held-out values no better; it is not taken."
             )
         if self.options.average:
             shares = yield from relay(trainee.mixture(model), lambda _: between)
