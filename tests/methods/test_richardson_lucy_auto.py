@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from skimage import data
 
-from napari_selfsup_recon.core.events import Done, Notice, Stage, Step
+from napari_selfsup_recon.core.events import Done, Notice, Preview, Stage, Step
 from napari_selfsup_recon.core.generators import exhaust
 from napari_selfsup_recon.methods import RichardsonLucy, RichardsonLucyOptions
 from napari_selfsup_recon.methods.richardson_lucy import _twin
@@ -116,7 +116,13 @@ def test_events_tell_of_repair_and_choice() -> None:
     assert all(event.index <= event.total for event in tries)
     assert {"object", "best"} == set(tries[0].details)
     steps = [event for event in told[split:] if isinstance(event, Step) and event.finished]
-    assert [event.index for event in steps] == list(range(1, done.step + 1))
+    # A few iterations are shown before their number is chosen; the others follow on them.
+    first = next(event for event in told if isinstance(event, Preview))
+    assert told.index(first) < told.index(stages[0])
+    assert first.image.shape == y.shape
+    assert [event.index for event in steps] == list(range(first.step + 1, done.step + 1))
+    given = RichardsonLucyOptions(iterations=done.step)
+    np.testing.assert_array_equal(done.result, RichardsonLucy(blur, given).reconstruct(y))
 
 
 def test_few_iterations_are_not_accelerated() -> None:

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from napari_selfsup_recon import SSI, Blur, PoissonGaussian, SSIOptions, load, psf
+from napari_selfsup_recon.core.events import Preview, Step
 from napari_selfsup_recon.core.generators import exhaust
 from napari_selfsup_recon.methods.ssi._problem import Problem
 from napari_selfsup_recon.methods.ssi._start import FOLDS, Start, Starter
@@ -169,6 +170,24 @@ def test_the_start_is_a_candidate(blur: Blur, y: torch.Tensor, tmp_path: Path) -
     assert np.allclose(result, expected, atol=1e-3 * float(np.ptp(expected)))
     again = load(ssi.save(tmp_path / "volume.nsr"))
     assert np.allclose(again.reconstruct(volume), result, atol=1e-5 * float(np.ptp(result)))
+
+
+def test_what_learning_starts_from_is_shown_in_grey_values(blur: Blur, y: torch.Tensor) -> None:
+    volume = 100 + 50 * y[0, 0].numpy()
+    options = SSIOptions(steps=1, volume_crop=16, volume_depth=8, batch=1, background=100.0)
+    ssi = SSI(blur, options)
+    told = list(ssi.train(volume))
+    (shown,) = (event for event in told if isinstance(event, Preview))
+    assert shown.step == 0
+    assert all(event.index == 0 for event in told[: told.index(shown)] if is_trained(event))
+    assert shown.image.shape == volume.shape
+    assert shown.image.min() >= 99.9
+    assert np.corrcoef(shown.image.ravel(), volume.ravel())[0, 1] > 0.8
+    assert np.isclose(shown.image.mean(), volume.mean(), rtol=0.05)
+
+
+def is_trained(event: object) -> bool:
+    return isinstance(event, Step) and event.finished
 
 
 def test_held_out_predictions_do_not_know_the_held_out(blur: Blur, y: torch.Tensor) -> None:

@@ -27,6 +27,7 @@ from napari_selfsup_recon.core.errors import InputError
 from napari_selfsup_recon.core.events import Done, Event, Notice, Preview, Stage, Step
 from napari_selfsup_recon.core.generators import exhaust
 from napari_selfsup_recon.methods import METHODS
+from napari_selfsup_recon.methods.total_variation import _choice
 from napari_selfsup_recon.methods.total_variation import method as method_module
 from napari_selfsup_recon.methods.total_variation._choice import best_weight, busiest
 from napari_selfsup_recon.methods.total_variation._data import Data
@@ -434,6 +435,22 @@ def test_events(weight: Any, blurred: bool, monkeypatch: pytest.MonkeyPatch) -> 
         assert tried == set(method.scores)
 
 
+def test_an_image_is_shown_before_the_weight_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    physics = Blur(gaussian((5, 5)), (40, 44))
+    _, y = scene(physics, 5.0)
+    for window in (None, 30 * 30):
+        if window is not None:  # of which no image can be shown
+            monkeypatch.setitem(_choice._MOST, 2, window)
+        told = list(TotalVariation(physics).run(y))
+        chosen = next(e for e in told if isinstance(e, Notice) and "Weight" in e.message)
+        first = next(e for e in told if isinstance(e, Preview))
+        assert (told.index(first) < told.index(chosen)) is (window is None)
+        assert first.image.shape == y.shape
+        done = told[-1]
+        assert isinstance(done, Done)
+        assert np.corrcoef(first.image.ravel(), done.result.ravel())[0, 1] > 0.9
+
+
 def test_ends_when_the_image_stands_still() -> None:
     physics = Identity((32, 32))
     _, y = scene(physics, 5.0)
@@ -479,8 +496,6 @@ def test_a_window_is_as_good_as_the_whole(monkeypatch: pytest.MonkeyPatch) -> No
     _, y = scene(physics, 8.0)
     whole, part = TotalVariation(physics), TotalVariation(physics)
     whole.reconstruct(y)
-    from napari_selfsup_recon.methods.total_variation import _choice
-
     monkeypatch.setattr(_choice, "_MOST", {2: 80 * 80, 3: 2**19})
     part.reconstruct(y)
     assert whole.weight is not None and part.weight is not None

@@ -198,7 +198,7 @@ def test_previews_show_the_preview_region(show: bool) -> None:
 
 
 def test_previews_keep_their_distance(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = 0.0
+    now = 0.0  # the first is due at once
     monkeypatch.setattr(_preview, "perf_counter", lambda: now)
     control = Control()
     previews = _preview.Previews((slice(None),) * 2, 2.0, control)
@@ -209,7 +209,7 @@ def test_previews_keep_their_distance(monkeypatch: pytest.MonkeyPatch) -> None:
             # The second one is dear: the next waits three times as long as it took.
             previews.event(np.zeros((2, 2)), tick, began=now - 1.0 if len(shown) == 1 else now)
             shown.append(now)
-    assert shown == [2.0, 4.0, 7.0, 9.0]
+    assert shown == [0.25, 2.25, 5.25, 7.25, 9.25]
     control.show_preview = False
     now = 99.0
     assert not previews.due

@@ -256,3 +256,13 @@ def _slices(n: int) -> st.SearchStrategy[slice]:
             lambda rest: slice(a, rest[0], rest[1])
         )
     )
+
+
+@pytest.mark.parametrize("units", [None, ("um", "um")])
+def test_a_width_in_pixels_is_said_to_be_one(units: tuple[str, ...] | None) -> None:
+    more = {} if units is None else {"units": units, "scale": (0.1, 0.1)}
+    image = Measurement(np.random.default_rng(0).random((32, 32)), **more)
+    plan = resolve(
+        config(physics={"psf": "gaussian", "fwhm": 3.0 if units is None else 0.3}), image
+    )
+    assert ("counts in pixels" in plan.summary()) is (units is None)

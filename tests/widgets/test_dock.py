@@ -21,6 +21,7 @@ from qtpy.QtWidgets import (
 from gui_helpers import add_cells, settle, training
 from napari_selfsup_recon.widgets.choices import Part, PsfKind
 from napari_selfsup_recon.widgets.dock import ReconWidget
+from napari_selfsup_recon.widgets.options_form import OptionsForm
 from napari_selfsup_recon.widgets.states import State
 
 pytestmark = [pytest.mark.gui, pytest.mark.usefixtures("_fakes")]
@@ -454,6 +455,11 @@ def test_shortcuts(viewer, cells, open_dock, qtbot):
 
 def test_every_control_has_a_name_and_a_tooltip(viewer, cells, open_dock):
     dock = open_dock(viewer, denoise=False)
+    few = len(dock.findChildren(QWidget))
+    forms = dock.findChildren(OptionsForm)
+    made = sum(len(form.editors) for form in forms)  # the rows of a form are made when they show
+    assert len(forms) > 5 and made > 30
+    assert len(dock.findChildren(QWidget)) > few + 30
     kinds = (QAbstractButton, QComboBox, QAbstractSpinBox, QLineEdit, QProgressBar)
     inner = (QComboBox, QAbstractSpinBox, QScrollBar)
     controls = [
@@ -461,7 +467,7 @@ def test_every_control_has_a_name_and_a_tooltip(viewer, cells, open_dock):
         for widget in dock.findChildren(QWidget)
         if isinstance(widget, kinds) and not isinstance(widget.parent(), inner)
     ]
-    assert len(controls) > 25
+    assert len(controls) > 50
     for widget in controls:
         assert widget.accessibleName(), widget
         assert len(widget.toolTip()) > 10, widget.accessibleName()
@@ -484,6 +490,19 @@ def test_it_fits_a_narrow_dock(window, open_dock, qtbot):
     assert area.widget().minimumSizeHint().width() <= 300 - scroll_bar
     # 720 pixels of a laptop less menu bar, title and status bar of napari.
     assert dock.minimumSizeHint().height() < 560
+
+
+def test_the_voxel_size_follows_the_layer(viewer, cells, open_dock):
+    dock = open_dock(viewer, denoise=False)
+    told = []
+    dock.data.valueChanged.connect(lambda: told.append(True))
+    cells.scale = (0.25, 0.125, 0.125)
+    cells.units = ("um",) * 3
+    assert "0.125" in dock.data.voxel._text.text()
+    assert told
+    viewer.layers.remove(cells)
+    cells.scale = (1, 1, 1)  # of which nobody speaks any more
+    assert "0.125" not in dock.data.voxel._text.text() or not dock.data.voxel.isVisibleTo(dock)
 
 
 def test_no_colours_are_set(viewer, cells, open_dock):

@@ -7,7 +7,14 @@ from typing import Annotated, Literal
 import pytest
 from pydantic import Field
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QAbstractSpinBox, QCheckBox, QComboBox
+from qtpy.QtWidgets import (
+    QAbstractSpinBox,
+    QCheckBox,
+    QComboBox,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_selfsup_recon.core.errors import InputError
 from napari_selfsup_recon.core.options import Options, option
@@ -38,6 +45,7 @@ class Many(Options):
 def form(qtbot):
     made = OptionsForm(Many)
     qtbot.addWidget(made)
+    assert set(made.editors) == set(Many.model_fields)  # all of them are made, folded ones too
     return made
 
 
@@ -58,6 +66,8 @@ def test_round_trip(form, options):
 def test_every_method_has_a_form_that_starts_with_its_defaults(qtbot, key):
     model = METHODS[key].load_options()
     form = OptionsForm(model, hidden=("device",))
+    assert form.value() == model()
+    assert len(form.editors) == len(set(model.model_fields) - {"device"})
     qtbot.addWidget(form)
     assert form.value() == model()
     assert "device" not in form.editors
@@ -143,3 +153,62 @@ def test_the_wheel_does_not_change_what_lies_under_the_mouse(form, qtbot):
 def test_another_model_is_refused(form):
     with pytest.raises(TypeError, match="Many"):
         form.setValue(METHODS["ssi"].load_options()())
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+def test_rows_are_made_when_they_are_needed(qtbot, lazy):
+    form = OptionsForm(Many, lazy=lazy)
+    qtbot.addWidget(form)
+    form.show_rows({"text": False, "word": False})
+    asked = Many(text="z", word="blue", whole=7)
+    form.setValue(asked)
+    assert form.value() == asked
+    assert form.raw("text") == "z"
+    few = len(form.findChildren(QComboBox))
+    assert bool(few) is not lazy
+    form.show()
+    assert form.findChildren(QComboBox)
+    before = len(form.findChildren(QWidget))
+    form.advanced.toggleButton().click()
+    assert form.advanced.isExpanded()
+    assert len(form.findChildren(QWidget)) > before
+    assert form.value() == asked
+    assert form.editors["text"].text() == "z"
+    assert form.editors["text"].isHidden() and form.editors["word"].isHidden()
+    form.show_rows({"text": True})
+    assert not form.editors["text"].isHidden()
+    form.advanced.toggleButton().click()
+    assert not form.advanced.isExpanded()
+    told = []
+    form.valueChanged.connect(told.append)
+    form.setValue(Many(text="q"))
+    assert form.editors["text"].text() == "q" and not told
+    form.editors["text"].setText("r")
+    form.editors["text"].editingFinished.emit()
+    assert form.value().text == "r"
+
+
+def test_tab_leads_through_rows_that_are_made_late(qtbot):
+    window = QWidget()
+    column = QVBoxLayout(window)
+    first, last = QPushButton("first"), QPushButton("last")
+    form = OptionsForm(Many, lazy=True)
+    for widget in (first, form, last):
+        column.addWidget(widget)
+    qtbot.addWidget(window)
+    form.advanced.expand(animate=False)
+    window.show()
+    qtbot.waitUntil(form.editors["pair"].isVisible, timeout=5000)
+    stops, there = [], first
+    for _ in range(200):
+        if there.focusPolicy() & Qt.FocusPolicy.TabFocus and there.isVisible():
+            stops.append(there)
+        there = there.nextInFocusChain()
+        if there is first:
+            break
+    names = ("whole", "real", "tick", "pair")
+    fold = form.advanced.toggleButton()
+    wanted = [first, *(form.editors[name] for name in names), fold, form.editors["text"], last]
+    places = [stops.index(widget) for widget in wanted if widget in stops]
+    assert len(places) >= 6
+    assert places == sorted(places)

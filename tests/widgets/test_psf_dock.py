@@ -320,6 +320,7 @@ class TestPrepare:
 
 def test_every_control_has_a_name_and_a_tooltip(viewer, beads, open_dock):
     dock = open_dock()
+    assert dock.theory.microscope.form.editors  # its rows are made now
     kinds = (QAbstractButton, QComboBox, QAbstractSpinBox, QTabBar)
     inner = (QComboBox, QAbstractSpinBox, QScrollBar, QTabBar)
     controls = [

@@ -35,12 +35,36 @@ def test_a_half_imported_torch_is_left_alone(half_torch, monkeypatch):
 
 def test_it_is_imported_once_in_the_background(monkeypatch):
     asked = []
-    monkeypatch.delitem(sys.modules, "torch", raising=False)
-    monkeypatch.setattr(warm_up, "import_module", asked.append)
-    monkeypatch.setattr(warm_up, "_started", warm_up.threading.Event())
+    real = warm_up.import_module
+
+    def imported(name):
+        asked.append(name)
+        return real(name)
+
+    monkeypatch.setattr(warm_up, "import_module", imported)
+    for name in ("_started", "_loaded"):
+        monkeypatch.setattr(warm_up, name, warm_up.threading.Event())
     warm_up.warm_up()
     warm_up.warm_up()
-    assert asked == ["torch"]
+    warm_up.wait_for_torch()
+    assert asked[0] == "torch"
+    assert len(asked) == len(set(asked)) == 4
+    for thread in warm_up.threading.enumerate():
+        if thread.name == "warm-up":
+            thread.join(30)
+
+
+def test_a_run_goes_on_where_the_import_failed(monkeypatch):
+    def failing(name):
+        raise ImportError(name)
+
+    monkeypatch.setattr(warm_up, "import_module", failing)
+    for name in ("_started", "_loaded"):
+        monkeypatch.setattr(warm_up, name, warm_up.threading.Event())
+    warm_up._started.set()
+    with pytest.raises(ImportError):
+        warm_up._load()
+    warm_up.wait_for_torch()  # and meets the error itself
 
 
 @pytest.mark.gui

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import torch
 from scipy.ndimage import median_filter
-from scipy.signal import fftconvolve
 from torch import Tensor
 
 _SIDE = 5
@@ -132,7 +131,7 @@ def _stands_alone(
     # The ring around every pixel needs the misfit of a border as well.
     before = [(n // 2 + _RING, n - 1 - n // 2 + _RING) for n in plane.shape]
     wide = np.pad(values.astype(np.float64), before, mode="edge")
-    told = fftconvolve(wide, weights[::-1, ::-1], mode="valid")
+    told = _correlated(wide, weights)
     misfit = np.pad(values, _RING, mode="edge") - told
     own = misfit[rows + _RING, columns + _RING]
     near, far = [], []
@@ -147,6 +146,23 @@ def _stands_alone(
     bound = np.maximum(_NEXT * next_to, apart * np.median(far, axis=0))
     alone: np.ndarray[Any, Any] = np.abs(own) > bound
     return alone
+
+
+def _correlated(
+    values: np.ndarray[Any, Any], weights: np.ndarray[Any, Any]
+) -> np.ndarray[Any, Any]:
+    """Return the sum of neighbours by weight wherever all of them are there.
+
+    ``scipy.signal`` can do that, but takes a second to import, which the first preview waits for.
+    """
+    from scipy import fft
+
+    sides = [a + b - 1 for a, b in zip(values.shape, weights.shape, strict=True)]
+    size = [fft.next_fast_len(n, real=True) for n in sides]
+    product = fft.rfft2(values, size) * fft.rfft2(weights[::-1, ::-1], size)
+    inside = tuple(slice(b - 1, a) for a, b in zip(values.shape, weights.shape, strict=True))
+    told: np.ndarray[Any, Any] = fft.irfft2(product, size)[inside]
+    return told
 
 
 def _weight(weights: np.ndarray[Any, Any], i: int, j: int) -> float:

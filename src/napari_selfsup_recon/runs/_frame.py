@@ -163,7 +163,10 @@ def _train(
             if frame.control.stopping:
                 progress.reason = "stopped"
                 return
-            if isinstance(event, Step) and event.finished and previews.due:
+            if isinstance(event, Preview):  # what learning starts from
+                if previews.due and event.image.shape == frame.measured.shape:
+                    yield previews.event(previews.crop(event.image), event.step)
+            elif isinstance(event, Step) and event.finished and previews.due:
                 yield from _show(method, frame, event)
 
 

@@ -16,7 +16,7 @@ _PATIENCE = 3.0
 
 
 class Previews:
-    """The clock of live images.
+    """The clock of live images: the first is due at once.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ class Previews:
         self.region = region
         self._every = every
         self._control = control
-        self._last = perf_counter()
+        self._last = float("-inf")
         self._cost = 0.0
 
     @property

@@ -212,7 +212,11 @@ def _gaussian(choice: PhysicsChoice, measurement: Measurement) -> tuple[Psf, tup
     widths = choice.fwhm * (ndim if len(choice.fwhm) == 1 else 1)
     kernel = psf.gaussian(widths, scale=measurement.spatial_scale)
     sizes = " x ".join(f"{width:g}" for width in widths)
-    return _fitted(kernel, measurement, f"Gaussian of {sizes} {measurement.units[-1]}")
+    found, findings = _fitted(kernel, measurement, f"Gaussian of {sizes} {measurement.units[-1]}")
+    if not has_lengths(measurement):
+        told = "The voxel size is not known: the width of the Gaussian counts in pixels."
+        findings = (*findings, Finding("voxel size", told))
+    return found, findings
 
 
 def _fitted(kernel: Psf, measurement: Measurement, what: str) -> tuple[Psf, tuple[Finding, ...]]:

@@ -28,6 +28,7 @@ from napari_selfsup_recon.widgets.parts import (
     describe,
     form_label,
     form_layout,
+    is_alive,
     line,
     row,
 )
@@ -67,6 +68,7 @@ class DataCard(Card):
         describe(self.reconstruct, *TEXTS["reconstruct"])
         self.sharpen.setChecked(True)
         self._before = self.sharpen
+        self._followed: weakref.ReferenceType[Layer] | None = None
         self._guessed = False  # whether the task follows from what the layer says
         self.part = QComboBox()
         guard_wheel(self.part)
@@ -170,12 +172,31 @@ class DataCard(Card):
     def _refresh(self) -> None:
         """Read the layer anew."""
         layer = self.image.layer
+        self._follow(layer)
         self.axes.clear()
         for axes in axes_choices(layer) if isinstance(layer, Image) and not layer.rgb else ():
             self.axes.addItem(" ".join(axes), axes)
         self.level.clear()
         self.level.addItems(level_texts(layer) if self.axes.count() else [])
         self._describe()
+
+    def _follow(self, layer: Layer | None) -> None:
+        """Notice when somebody else, a script perhaps, sets the voxel size."""
+        before = self._followed() if self._followed is not None else None
+        if layer is before:
+            return
+        for old in filter(None, (before,)):
+            old.events.scale.disconnect(self._on_scale)
+            old.events.units.disconnect(self._on_scale)
+        self._followed = None if layer is None else weakref.ref(layer)
+        if layer is not None:
+            layer.events.scale.connect(self._on_scale)
+            layer.events.units.connect(self._on_scale)
+
+    def _on_scale(self, event: Any = None) -> None:
+        if is_alive(self):
+            self._describe()
+            self.valueChanged.emit()
 
     def _describe(self) -> None:
         """Say what the image is, with the axes as they are read now."""

@@ -144,8 +144,17 @@ class MethodCard(Card):
         if index >= 0:
             with QSignalBlocker(self.method):
                 self.method.setCurrentIndex(index)
-        self._form_key = self._baseline_key = ""
+        if self.method.currentData() != self._form_key:
+            self._form_key = ""
+        if self.rival.currentData() != self._baseline_key:
+            self._baseline_key = ""
         self._build()
+        for key, form in (
+            (self._form_key, self._form),
+            (self._baseline_key, self._baseline_form),
+        ):
+            if form is not None and key in self._kept:
+                form.setValue(self._kept[key])
 
     def set_task(self, task: str, instrument: Instrument = "blur") -> None:
         """Offer the methods that serve ``task``, and what ``instrument`` measures."""

@@ -35,7 +35,7 @@ class MicroscopeForm(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.form = OptionsForm(Microscope, free=_FREE)
+        self.form = OptionsForm(Microscope, free=_FREE, lazy=True)
         self._source = note()
         self._source.hide()
         self._touched = False

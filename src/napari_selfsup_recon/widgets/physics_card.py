@@ -98,7 +98,7 @@ class PhysicsCard(Card):
         self._file.setLayout(row(self.path, browse))
         self._none = note("Denoising needs nothing to be known of the instrument.")
         self.view = PsfView()
-        self.more = OptionsForm(PhysicsChoice, hidden=_ELSEWHERE)
+        self.more = OptionsForm(PhysicsChoice, hidden=_ELSEWHERE, lazy=True)
         self.instrument = InstrumentSection(viewer)
         self.noise = NoiseSection()
         self._form = form_layout()

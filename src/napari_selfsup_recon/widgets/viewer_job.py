@@ -20,6 +20,7 @@ from napari_selfsup_recon.runs.failures import as_recon_error
 from napari_selfsup_recon.widgets.bridge import unwrap
 from napari_selfsup_recon.widgets.driver import Valve
 from napari_selfsup_recon.widgets.facts import Facts
+from napari_selfsup_recon.widgets.spinner import CALM, USUAL, turn_spinners
 from napari_selfsup_recon.widgets.states import State
 from napari_selfsup_recon.widgets.warm_up import loaded_torch
 
@@ -122,6 +123,7 @@ class ViewerJob:
 
     def _begin_work(self, total: int, name: str) -> Self:
         self._bar = progress(total=total, desc=name)
+        turn_spinners(CALM)
         self._worker.start()
         return self
 
@@ -151,6 +153,7 @@ class ViewerJob:
         self._worker = None
         if self._bar is not None:
             self._bar.close()
+            turn_spinners(USUAL)
         self._clear_up()
         gc.collect()
         torch = loaded_torch()

@@ -30,6 +30,7 @@ _EVENT_EVERY = 0.2
 _PREVIEW_EVERY = 1.0
 _WITHOUT_NOISE = 10
 _FEW = 5
+_LOOK = 4
 _UNAIDED = "; so few are not accelerated"
 
 
@@ -117,8 +118,8 @@ class RichardsonLucy(ClassicalMethod):
             choice, and the ``Stage`` of the iterations. A ``Step`` after each of them; its
             ``details["divergence"]`` is the misfit per voxel. At least every 0.2 s or so also a
             ``Step`` within one that takes longer (``finished=False``). A ``Preview`` (the whole
-            field of view) after the first iteration and then about once a second. Last ``Done``
-            with the result, float32 NumPy.
+            field of view) after the first iteration, or a few where their number is chosen, which
+            takes longer; then about once a second. Last ``Done`` with the result, float32 NumPy.
 
         Raises
         ------
@@ -237,16 +238,21 @@ class RichardsonLucy(ClassicalMethod):
         recorded = self._checked(y)
         repaired = self._repaired(recorded)
         yield from self._notices
+        work, shown = self._start(repaired, self.options.acceleration), float("-inf")
+        if self.options.iterations == "auto":
+            yield from self._look(work)
+            shown = perf_counter()
         total, accelerate = yield from self._total(recorded, repaired)
-        began = spoken = perf_counter()
-        work = self._start(repaired, accelerate)
-        shown = float("-inf")
+        if accelerate != self.options.acceleration or work.count > total:
+            work = self._start(repaired, accelerate)
+        began, first = perf_counter(), work.count
+        spoken = began
         while work.count < total:
             for _ in work.step():
                 if perf_counter() - spoken > _EVENT_EVERY:
                     yield Step(work.count, total, finished=False)
                     spoken = perf_counter()
-            left = (perf_counter() - began) / work.count * (total - work.count)
+            left = (perf_counter() - began) / (work.count - first) * (total - work.count)
             yield Step(
                 work.count, total, seconds_left=left, details={"divergence": work.divergence}
             )
@@ -255,6 +261,16 @@ class RichardsonLucy(ClassicalMethod):
                 yield Preview(self._numpy(work), work.count)
                 shown = perf_counter()
         yield Done(self._numpy(work), work.count)
+
+    def _look(self, work: Iteration) -> Iterator[Event]:
+        """Show the image after a few iterations, before their number is chosen."""
+        spoken = perf_counter()
+        for _ in range(min(_LOOK, self.options.max_iterations)):
+            for _ in work.step():
+                if perf_counter() - spoken > _EVENT_EVERY:
+                    yield Step(work.count, _LOOK, finished=False)
+                    spoken = perf_counter()
+        yield Preview(self._numpy(work), work.count)
 
     def _result(self, work: Iteration) -> Tensor:
         image = self.physics.field_of_view(work.estimate[None, None])[0, 0]

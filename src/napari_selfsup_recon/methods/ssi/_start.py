@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from napari_selfsup_recon.core.events import Event, Stage, Step
+from napari_selfsup_recon.core.events import Event, Preview, Stage, Step
 from napari_selfsup_recon.core.indexing import spatial
 from napari_selfsup_recon.core.random import torch_generator
 from napari_selfsup_recon.inference.tiles import tiles
@@ -27,6 +27,7 @@ from napari_selfsup_recon.physics.blur import Blur
 from napari_selfsup_recon.physics.neighbours import fill, surroundings
 from napari_selfsup_recon.physics.noise_estimate import NoiseEstimate
 from napari_selfsup_recon.physics.norm import operator_norm
+from napari_selfsup_recon.training.scaling import Scaling
 
 # Sets of hidden voxels, and the share of all voxels that each of them hides.
 FOLDS = 3
@@ -117,6 +118,8 @@ class Starter:
     ) -> Generator[Event, None, list[Start]]:
         """Return a start for each set of hidden voxels, and last one that hides ``never`` alone.
 
+        That one is made first, and shown where there is a single measurement (:func:`in_units`).
+
         Parameters
         ----------
         y
@@ -133,13 +136,15 @@ class Starter:
             yield from self._choose(y[:1], wrong[:1])
         draw = torch.rand(y.shape, generator=torch_generator(seed, "folds")).to(y.device)
         sets = [(draw >= k * _SHARE) & (draw < (k + 1) * _SHARE) | never for k in range(FOLDS)]
-        sets.append(never)
+        sets.insert(0, never)
         starts = []
         for number, hidden in enumerate(sets):
             yield Stage("Making a first image", _ITERATIONS * len(y), number, len(sets))
             image, expected = yield from self.solve(y, wrong, hidden)
             starts.append(Start(hidden, image, expected))
-        return starts
+            if not number and len(y) == 1:
+                yield Preview(image[0, 0].cpu().numpy(), 0)
+        return [*starts[1:], starts[0]]
 
     def solve(
         self, y: Tensor, wrong: Tensor, hidden: Tensor | None = None
@@ -255,6 +260,13 @@ class Starter:
         if shape == self.physics.measurement_shape:
             return self.physics
         return Blur(self.physics.psf, shape)
+
+
+def in_units(event: Event, scaling: Scaling) -> Event:
+    """Return a preview of scaled values in grey values, and other events as they are."""
+    if not isinstance(event, Preview):
+        return event
+    return replace(event, image=scaling.invert(torch.from_numpy(event.image)).numpy())
 
 
 def _over(

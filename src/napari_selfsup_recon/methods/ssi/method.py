@@ -23,7 +23,7 @@ from napari_selfsup_recon.methods.ssi._crops import mirror
 from napari_selfsup_recon.methods.ssi._masking import fill, surroundings
 from napari_selfsup_recon.methods.ssi._network import Inverse, Statistics
 from napari_selfsup_recon.methods.ssi._problem import REPORTS, Problem, draw_roles
-from napari_selfsup_recon.methods.ssi._start import MOST_VOXELS, Starter
+from napari_selfsup_recon.methods.ssi._start import MOST_VOXELS, Starter, in_units
 from napari_selfsup_recon.methods.ssi._symmetry import Orientation, symmetries
 from napari_selfsup_recon.methods.ssi._trainee import SSITrainee
 from napari_selfsup_recon.methods.ssi.options import SSIOptions
@@ -265,9 +265,9 @@ class SSI(LearnedMethod):
         """Make the images that learning starts from."""
         assert isinstance(self._physics, Blur)
         starter = self._starter(problem.y)
-        starts = yield from starter.folds(
-            problem.y, problem.wrong, problem.never, self.options.seed
-        )
+        scaling, seed = Scaling(**self._facts["scaling"]), self.options.seed
+        folds = starter.folds(problem.y, problem.wrong, problem.never, seed)
+        starts = yield from relay(folds, lambda event: in_units(event, scaling))
         problem.start_from(starts, self._physics, self._crop)
         self._facts["start"], image = starter.as_dict(), starts[-1].image
         self._facts["statistics"] |= {

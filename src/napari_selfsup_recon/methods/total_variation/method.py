@@ -43,6 +43,7 @@ from napari_selfsup_recon.training.device import memory_guard, pick_device
 
 _EVENT_EVERY = 0.2
 _PREVIEW_EVERY = 1.0
+_FIRST_LOOK = 10
 _WATCH_EVERY = 5
 _LOOKS = 3
 _HELD_OUT = 0.1
@@ -114,6 +115,7 @@ class TotalVariation(ClassicalMethod):
         self.weight: float | None = None
         self.scores: dict[float, float] = {}
         self._curvature = 0.0
+        self._shown = float("inf")  # when a preview was shown last
         # Background that is left in the values, and whether it is added to the image again.
         self._left = self.options.background
         self._kept = self.result_shape == physics.measurement_shape and not (
@@ -141,8 +143,9 @@ class TotalVariation(ClassicalMethod):
             left out. Where the weight is chosen a
             ``Stage`` of that name, with a ``Step`` for each weight (its score in ``details``) and a
             ``Notice`` of the choice. Then the ``Stage`` of the reconstruction with a ``Step`` after
-            each iteration (its ``details["change"]`` is the change relative to the contrast) and a
-            ``Preview`` about once a second. Within longer steps an event every 0.2 s or so
+            each iteration (its ``details["change"]`` is the change relative to the contrast). A
+            ``Preview`` with the first weight that is tried, unless only a window of the image is
+            looked at, and then about once a second. Within longer steps an event every 0.2 s or so
             (``finished=False``). Last ``Done`` with the result, float32 NumPy.
 
         Raises
@@ -171,6 +174,7 @@ class TotalVariation(ClassicalMethod):
     def _events(self, y: Tensor, *, show: bool = True) -> Iterator[Event]:
         """Yield the events of one measurement ``(1, channels or 1, *measurement_shape)``."""
         options = self.options
+        self._shown = float("-inf") if show else float("inf")
         yield Stage("Looking at the noise")
         measured = yield from self._measured(y)
         if measured.noise.outliers:
@@ -181,6 +185,8 @@ class TotalVariation(ClassicalMethod):
             physics, part = self._window(measured)
             yield from self._norm_of(physics, part)
             work = self._begin(physics, part, START)
+            if part is not measured:  # no image to show
+                self._shown = float("inf")
             weight = yield from self._predict(work, part.telling)
             if self._instrument:
                 why = "measurements"
@@ -188,6 +194,8 @@ class TotalVariation(ClassicalMethod):
                 weight = yield from self._try_on_twin(physics, part, work, weight)
                 why = "pixels and a simulation"
             del work
+            if part is not measured and show:
+                self._shown = float("-inf")
             yield Notice(f"Weight {weight:.2g}, chosen by left-out {why}.")
         else:
             weight, self.scores = options.weight, {}
@@ -196,7 +204,7 @@ class TotalVariation(ClassicalMethod):
         yield from self._norm_of(self._unit_physics, measured)
         # From the start again: the same weight, chosen or given, makes the same image.
         work = self._begin(self._unit_physics, measured, weight)
-        yield from self._finish(work, show=show)
+        yield from self._finish(work)
 
     def _measured(self, y: Tensor) -> Generator[Event, None, Measured]:
         """Return the measurement with what is known of it, on the device of the work."""
@@ -298,6 +306,8 @@ class TotalVariation(ClassicalMethod):
             yield from self._settle(work, weight)
             score = self.scores[weight] = work.data.score(work.expected)
             yield Step(work.count, work.count, details={"weight": weight, "score": score})
+            self.weight = weight
+            yield from self._show(work, work.count)
             return score
 
         given = INSTRUMENT_SEARCH if self._instrument else {}
@@ -314,6 +324,8 @@ class TotalVariation(ClassicalMethod):
         shows here; but the truth is evener than any image, so that the way is gone by half.
         """
         yield from self._settle(work, weight)
+        self.weight = weight
+        yield from self._show(work, work.count)
         truth = physics.field_of_view(work.estimate[None, None])
         clean = work.expected.mul(work.data.unit).add_(self.options.background)
         trial = self._begin(physics, part.twin(clean), weight)
@@ -339,12 +351,17 @@ class TotalVariation(ClassicalMethod):
                     yield Step(work.count, most, finished=False)
                     spoken = perf_counter()
 
-    def _finish(self, work: Work, *, show: bool) -> Iterator[Event]:
+    def _show(self, work: Work, step: int) -> Iterator[Event]:
+        """Show the image, unless that was done just now."""
+        if perf_counter() - self._shown >= _PREVIEW_EVERY:
+            yield Preview(self._image(work), step)
+            self._shown = perf_counter()
+
+    def _finish(self, work: Work) -> Iterator[Event]:
         """Iterate until the image stands still; the last event is ``Done``."""
         total = self.options.iterations
         first = work.count
         began = spoken = perf_counter()
-        shown = float("-inf")
         while work.count - first < total and work.change > work.still:
             for _ in work.step(watch=(work.count + 1) % _WATCH_EVERY == 0):
                 if perf_counter() - spoken > _EVENT_EVERY:
@@ -354,9 +371,8 @@ class TotalVariation(ClassicalMethod):
             left = (perf_counter() - began) / done * (total - done)
             yield Step(done, total, seconds_left=left, details={"change": work.change})
             spoken = perf_counter()
-            if show and spoken - shown >= _PREVIEW_EVERY:
-                yield Preview(self._image(work), done)
-                shown = perf_counter()
+            if done >= _FIRST_LOOK:  # before, there is hardly anything to see
+                yield from self._show(work, done)
         reason = "converged" if work.change <= work.still else "finished"
         yield Done(self._image(work), work.count - first, reason)
 

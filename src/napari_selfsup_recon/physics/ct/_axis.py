@@ -8,7 +8,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.ndimage import gaussian_filter1d
 
 from napari_selfsup_recon.core.errors import InputError
 from napari_selfsup_recon.physics.ct._angles import describe_scan
@@ -104,6 +103,8 @@ def find_axis(sinograms: ArrayLike, degrees: ArrayLike) -> Axis:
 
 def _telling(stack: _Doubles) -> _Doubles:
     """Return the slices with the most contrast, a little smoothed against noise."""
+    from scipy.ndimage import gaussian_filter1d  # slow to import, so only where it is used
+
     if len(stack) > _SLICES:
         spread = stack.std(axis=(1, 2))
         stack = stack[np.sort(np.argsort(spread)[-_SLICES:])]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.ndimage import median_filter
 
 from napari_selfsup_recon.core.errors import InputError
 from napari_selfsup_recon.physics.ct._arrays import Floats, as_floats, listed
@@ -22,6 +21,8 @@ def dead_columns(sinogram: ArrayLike) -> NDArray[np.intp]:
     median of five columns by far more than columns do. Stripes that merely shine through are
     no dead columns: :func:`remove_stripes` is for them.
     """
+    from scipy.ndimage import median_filter  # slow to import, so only where it is used
+
     values = as_floats(sinogram, "sinogram", ndim=(2,)).astype(np.float64)
     if values.shape[1] < _WINDOW or len(values) < 4:
         return np.empty(0, dtype=np.intp)

@@ -6,7 +6,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.ndimage import median_filter
 
 from napari_selfsup_recon.core.errors import InputError
 from napari_selfsup_recon.physics.ct._arrays import Floats, as_floats
@@ -60,6 +59,8 @@ def remove_stripes(
 
 
 def _sorted(stack: Floats, size: int) -> Floats:
+    from scipy.ndimage import median_filter  # slow to import, so only where it is used
+
     clean = np.empty_like(stack)
     for sinogram, target in zip(stack, clean, strict=True):
         order = np.argsort(sinogram, axis=0, kind="stable")
