@@ -196,7 +196,7 @@ def test_each_step_moves_its_own_networks_alone(seen: str) -> None:
 
 
 @pytest.mark.parametrize("turn", [True, False])
-def test_examples_are_turned_only_if_asked_for(turn: bool) -> None:
+def test_examples_are_turned_unless_told_otherwise(turn: bool) -> None:
     made = trainee(turn=turn)
     assert len(made._turns) == len(orientations(3)) == 16
     ramp = torch.arange(8.0)[:, None, None].expand(8, 32, 32)

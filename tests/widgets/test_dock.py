@@ -383,8 +383,13 @@ def test_the_voxel_size_is_entered_once(viewer, open_dock, qtbot):
     press(qtbot, editor._edit)
     for axis, size in zip("zyx", (0.3, 0.1, 0.1), strict=True):
         editor._boxes[axis].setValue(size)
+    viewer.dims.set_current_step(0, 1)
+    zoom = viewer.scene.camera.zoom
     press(qtbot, editor._set)
     layer = viewer.layers["plain"]
+    # It fills the canvas as before, and the same slice is shown.
+    assert viewer.scene.camera.zoom == pytest.approx(10 * zoom, rel=0.05)
+    assert viewer.dims.current_step[0] == 1
     np.testing.assert_allclose(layer.scale, (0.3, 0.1, 0.1))
     assert {str(unit) for unit in layer.units} == {"micrometer"}
     dock.refresh()

@@ -17,6 +17,8 @@ from napari_selfsup_recon.widgets.parts import Card, button, line, row
 from napari_selfsup_recon.widgets.texts import TEXTS
 from napari_selfsup_recon.widgets.trust_bar import TrustBar
 
+_NOTHING = "Results appear here after a run. To compare a preview, select its layers."
+
 
 class CompareCard(Card):
     """Offers the ways of comparing.
@@ -80,7 +82,7 @@ class CompareCard(Card):
         self.bar.refresh()
         self.trust.refresh()
         names = [layer.name for layer in self.layers()]
-        text = " | ".join(names) if len(names) > 1 else "Results appear here after a run."
+        text = " | ".join(names) if len(names) > 1 else _NOTHING
         self._names.setText(text)
         self._names.setToolTip(text)
 

@@ -19,8 +19,10 @@ from napari_selfsup_recon.widgets.bridge import (
     is_result,
     set_voxel_size,
     source_of,
+    unwrap,
 )
 from napari_selfsup_recon.widgets.choices import DataChoice, Part
+from napari_selfsup_recon.widgets.in_view import kept_in_view
 from napari_selfsup_recon.widgets.layer_box import LayerBox
 from napari_selfsup_recon.widgets.levels import level_texts
 from napari_selfsup_recon.widgets.parts import (
@@ -50,6 +52,7 @@ class DataCard(Card):
 
     def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
         super().__init__("1  Data", parent)
+        self._viewer = weakref.ref(unwrap(viewer))
         self.image = LayerBox(viewer, _active_image)
         describe(self.image, *TEXTS["image"])
         self._facts = line()
@@ -249,7 +252,8 @@ class DataCard(Card):
     def _on_voxel_size(self, size: tuple[float, ...], unit: str) -> None:
         layer: Layer | None = self.image.layer
         if layer is not None:
-            set_voxel_size(layer, self.axes.currentData(), size, unit, level=self._level)
+            with kept_in_view(self._viewer(), layer):
+                set_voxel_size(layer, self.axes.currentData(), size, unit, level=self._level)
             self._describe()
             self.valueChanged.emit()
 

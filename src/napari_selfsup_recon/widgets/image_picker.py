@@ -13,6 +13,7 @@ from napari_selfsup_recon.core.errors import InputError
 from napari_selfsup_recon.widgets._humanize import shape
 from napari_selfsup_recon.widgets.bridge import Source, is_psf, is_result, set_voxel_size, unwrap
 from napari_selfsup_recon.widgets.choices import DataChoice, Intent, Part
+from napari_selfsup_recon.widgets.in_view import kept_in_view
 from napari_selfsup_recon.widgets.layer_box import LayerBox
 from napari_selfsup_recon.widgets.parts import describe, form_label, form_layout, line
 from napari_selfsup_recon.widgets.request import part_of
@@ -109,7 +110,8 @@ class ImagePicker(QWidget):
             source = self.source()
             kept = iter(source.measurement.axes)
             axes = [next(kept) if held is None else "held" for held in source.fixed]
-            set_voxel_size(layer, axes, size, unit)
+            with kept_in_view(self._viewer(), layer):
+                set_voxel_size(layer, axes, size, unit)
             self._on_change()
 
 

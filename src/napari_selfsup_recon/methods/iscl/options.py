@@ -143,12 +143,11 @@ class ISCLOptions(TrainingOptions):
         description="Share of the crops, of both domains alike, that must show something.",
     )
     turn: bool = option(
-        False,
+        True,
         title="Turn the examples",
         advanced=True,
-        description="Learn from clean examples flipped and turned as well. Serves where they lie "
-        "otherwise than the noisy images, or are few; slices of one stack are better learned from "
-        "as they lie.",
+        description="Learn from clean examples flipped and turned as well. Off: as they lie, which "
+        "may serve where they are many slices of the same stack.",
     )
     ensemble: bool = option(
         True,
