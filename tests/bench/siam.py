@@ -74,19 +74,19 @@ class Oracle(SIAM):
         return OracleTrainee(problem, self.options, build=self._build)
 
     def _finish(self, loop: Loop, trainee: ReconstructionTrainee) -> Iterator[Event]:
-        """Take the mean over orientations where it is nearer to held-out clean images."""
+        """Give the mean over orientations the share that is nearest to held-out clean images."""
         model, problem = self._current(), trainee.problem
-        change = 0.0
+        along = power = 0.0
         for item in (*problem.choose, *problem.report):
             part = problem.part([item])
             assert part.clean is not None
             with torch.no_grad():
                 seen = views(part.physics)
                 images = [view.back(model(view.forth(part.y), view.physics)) for view in seen]
-            mean = torch.stack(images).mean(0)
-            change += float((mean - part.clean).square().mean())
-            change -= float((images[0] - part.clean).square().mean())
-        self._facts["turning"] = change < 0
+            change = torch.stack(images).mean(0) - images[0]
+            along += float((change * (part.clean - images[0])).sum())
+            power += float(change.square().sum())
+        self._facts["turning"] = min(1.0, max(0.0, along / power)) if power else 0.0
         yield from super()._finish(loop, trainee)
 
 

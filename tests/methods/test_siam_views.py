@@ -46,12 +46,15 @@ def instruments() -> dict[str, tuple[Physics, int]]:
         "oblong mask": (Inpainting(mask(12, 20)), 4),
         "volume": (Inpainting(np.stack([mask()] * 3)), 16),
         "hidden": (hide(Inpainting(mask()), torch.from_numpy(mask())[None, None].float()), 8),
-        "scan": (scan, 4),
-        "fan": (FanBeam((SIDE, SIDE), ANGLES, source_distance=60, detector_distance=40), 4),
-        "counts": (Transmission(scan, I0=1e4, attenuation=0.02), 4),
-        "oblong scan": (ParallelBeam((12, 20), ANGLES), 1),
+        "scan": (scan, 8),
+        "fan": (
+            FanBeam((SIDE, SIDE), ANGLES, source_distance=60, detector_distance=40, axis_offset=-2),
+            8,
+        ),
+        "counts": (Transmission(scan, I0=1e4, attenuation=0.02), 8),
+        "oblong scan": (ParallelBeam((12, 20), ANGLES, axis_offset=1.5), 4),
         "lines": (MRI(mask()), 1),
-        "hidden views": (hide(scan, torch.eye(7)[2][None, None, :, None]), 4),
+        "hidden views": (hide(scan, torch.eye(7)[2][None, None, :, None]), 8),
     }
 
 
@@ -109,10 +112,11 @@ def made(noise: bool = True, **options: Any) -> tuple[SIAM, np.ndarray]:
     return SIAM(physics, SIAMOptions(**(QUICK | options)), noise=level), values
 
 
-def test_the_result_is_the_mean_of_all_orientations(tmp_path: Any) -> None:
+@pytest.mark.parametrize("share", [1.0, 0.4])
+def test_orientations_have_a_share_in_the_result(share: float, tmp_path: Any) -> None:
     method, y = made()
     method.fit(y, progress=False)
-    method._facts["turning"] = True
+    method._facts["turning"] = share
     result = method.reconstruct(y)
     one = method._with(method.physics.at([0]))
     alone = one._with(one.physics)
@@ -122,8 +126,9 @@ def test_the_result_is_the_mean_of_all_orientations(tmp_path: Any) -> None:
         given = view.forth(torch.from_numpy(y[:1])[:, None])[:, 0].contiguous().numpy()
         image = torch.from_numpy(alone._with(view.physics).reconstruct(given))
         total += view.back(image[:, None])[0, 0].numpy() / 8
-    np.testing.assert_allclose(result[0], total, atol=1e-5)
-    assert np.abs(result[0] - alone.reconstruct(y[:1])[0]).max() > 1e-3
+    upright = alone.reconstruct(y[:1])[0]
+    np.testing.assert_allclose(result[0], upright + share * (total - upright), atol=1e-5)
+    assert np.abs(result[0] - upright).max() > 1e-3
     assert np.array_equal(load(method.save(tmp_path / "model")).reconstruct(y), result)
 
 
@@ -132,7 +137,7 @@ def test_a_turned_scan_gives_the_turned_image() -> None:
     physics = ParallelBeam((SIDE, SIDE), np.arange(8) * np.pi / 8)
     y = physics.A(images(6))[:, 0].numpy()
     method = SIAM(physics, SIAMOptions(**QUICK)).fit(y, progress=False)
-    method._facts["turning"] = True
+    method._facts["turning"] = 1.0
     turned = ParallelBeam((SIDE, SIDE), physics.angles + np.pi / 2)
     one, other = (m.reconstruct(y[0]) for m in (method, method.behind(turned)))
     np.testing.assert_allclose(np.rot90(one, 1), other, atol=1e-4 * np.abs(one).max())
@@ -155,7 +160,7 @@ class Leaning(torch.nn.Module):
 
 
 @pytest.mark.parametrize("knows_upright", [False, True])
-def test_orientations_are_averaged_only_where_hidden_values_gain(knows_upright: bool) -> None:
+def test_orientations_have_a_part_only_where_hidden_values_gain(knows_upright: bool) -> None:
     masks = np.random.default_rng(5).random((8, 1, SIDE, SIDE)) < 0.5
     physics, truth = Inpainting(masks), images(1)
     method = SIAM(physics, SIAMOptions(**QUICK))
@@ -163,16 +168,19 @@ def test_orientations_are_averaged_only_where_hidden_values_gain(knows_upright: 
     trainee = method._trainee(problem)
     assert isinstance(trainee, SIAMTrainee)
     model: Any = Leaning(truth, problem.units.image, knows_upright=knows_upright)
-    assert exhaust(trainee.turning(model)) is not knows_upright
+    share = exhaust(trainee.turning(model))
+    assert share == (0.0 if knows_upright else pytest.approx(1.0, abs=1e-3))
 
 
 def test_a_run_says_whether_it_averages_orientations() -> None:
     method, y = made()
     said = [e.message for e in method.train(y) if isinstance(e, Notice)]
-    helps = method._facts["turning"]
-    assert sum("orientations" in text for text in said) == 1
-    assert any(text.startswith("The result is the mean over") for text in said) is helps
-    assert len(method._views(method.physics.at([0]))) == (8 if helps else 1)
+    share = method._facts["turning"]
+    assert 0 <= share <= 1
+    told = [text for text in said if "orientations" in text]
+    assert len(told) == 1
+    assert (f"a share of {share:.0%}" in told[0]) is bool(share)
+    assert len(method._views(method.physics.at([0]))) == (8 if share else 1)
 
 
 def test_the_twins_begin_late(monkeypatch: pytest.MonkeyPatch) -> None:

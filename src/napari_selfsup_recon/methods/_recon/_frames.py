@@ -56,10 +56,14 @@ class Frames:
         return self._kept[number] if number else self._whole
 
 
-def turned(physics: Physics, angle: float) -> Physics:
-    """Return the scan with all angles larger by ``angle`` (radians)."""
+def turned(physics: Physics, angle: float, *, mirrored: bool = False) -> Physics:
+    """Return the scan with all angles larger by ``angle`` (radians).
+
+    With ``mirrored`` it is first changed to the one that sees the object's mirror image, left and
+    right exchanged, as the given one sees the object: each projection then begins at its end.
+    """
     if isinstance(physics, Transmission):
-        projector = turned(physics.projector, angle)
+        projector = turned(physics.projector, angle, mirrored=mirrored)
         assert isinstance(projector, Projector)
         return Transmission(
             projector,
@@ -69,7 +73,12 @@ def turned(physics: Physics, angle: float) -> Physics:
         )
     assert isinstance(physics, Projector)
     recipe = physics.recipe()
-    params = {**recipe.params, "memory": physics.memory // _MEMORY_SHARE}
-    angles = physics.angles + angle
+    sign = -1 if mirrored else 1
+    params = {
+        **recipe.params,
+        "memory": physics.memory // _MEMORY_SHARE,
+        "axis_offset": sign * physics.axis_offset,
+    }
+    angles = sign * physics.angles + angle
     built: Physics = type(physics).from_recipe(Recipe(recipe.kind, params, {"angles_rad": angles}))
     return built

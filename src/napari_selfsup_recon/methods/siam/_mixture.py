@@ -14,8 +14,8 @@ from napari_selfsup_recon.methods.siam._network import Projections, twin
 
 Shares = tuple[float, float]
 NONE: Shares = (0.0, 0.0)
-# A smaller share is not worth the time of the second twin.
-_LEAST = 0.02
+#: A smaller share is not worth its time.
+LEAST = 0.02
 _TINY = 1e-12
 
 
@@ -97,7 +97,7 @@ class Mixture:
             if change < least:
                 best, least = (float(found[0]), float(found[1])), change
         gains = check._change(torch.tensor(best, dtype=torch.float64)) < 0
-        return best if max(best) >= _LEAST and gains else NONE
+        return best if max(best) >= LEAST and gains else NONE
 
     def _change(self, shares: Tensor) -> float:
         """Return by how much half the squared error grows with shares."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
-from dataclasses import replace
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass, replace
+from itertools import islice, product
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
+from napari_selfsup_recon.core.parabola import Parabola
 from napari_selfsup_recon.core.random import torch_generator
 from napari_selfsup_recon.losses.siamese import siamese
 from napari_selfsup_recon.methods._recon._network import Reconstructor
@@ -18,7 +20,7 @@ from napari_selfsup_recon.methods._recon._phase import phase_of
 from napari_selfsup_recon.methods._recon._problem import Problem
 from napari_selfsup_recon.methods.ei._noisy import NoisyTrainee
 from napari_selfsup_recon.methods.siam._balance import Balance
-from napari_selfsup_recon.methods.siam._mixture import Mixture, Shares, differences
+from napari_selfsup_recon.methods.siam._mixture import LEAST, Mixture, Shares, differences
 from napari_selfsup_recon.methods.siam._network import Projections, twin
 from napari_selfsup_recon.methods.siam._views import drawn, is_mask, views
 from napari_selfsup_recon.methods.siam.options import SIAMOptions
@@ -29,8 +31,27 @@ from napari_selfsup_recon.training.trainee import Work
 from napari_selfsup_recon.transforms.base import Transform
 
 _TEACHER = 0.99
+# Images by which the share of orientations is found, and by which it is checked.
+_TURNED = 6
 # Of the values that decide the shares of the twins, where none are hidden in training.
 _SPLIT = 0.125
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A held-out image that is made of some of its values and tried on others.
+
+    Attributes
+    ----------
+    shown
+        What the network sees.
+    asked
+        What it did not see, with 1 where that counts: values that were hidden and, where the noise
+        is known, a copy of the shown ones that has other noise.
+    """
+
+    shown: Part
+    asked: list[tuple[Part, Tensor]]
 
 
 class SIAMTrainee(NoisyTrainee):
@@ -126,53 +147,62 @@ class SIAMTrainee(NoisyTrainee):
         """Return the shares of the second twin in the result, by what is held out."""
         found, check = Mixture(self.problem.units), Mixture(self.problem.units)
         seen = False
-        for mixture, items in ((found, self.problem.choose), (check, self.problem.report)):
-            for item in items:
-                for look in range(self.looks):
-                    draw = ("mixture", "found" if mixture is found else "check", item, look)
-                    seen = self._ask(
-                        mixture, model, item, torch_generator(self.options.seed, *draw)
-                    )
-                    yield
+        for mixture, report in ((found, False), (check, True)):
+            for trial in self._trials("mixture", report=report):
+                parts = differences(model, trial.shown, self.projections)
+                for asked, weight in trial.asked:
+                    mixture.add(parts, asked, weight)
+                seen = len(trial.asked) > 1
+                yield
         return found.shares(seen=seen, check=check)
 
     @torch.no_grad()
-    def turning(self, model: Reconstructor) -> Generator[None, None, bool]:
-        """Return whether the mean over orientations tells hidden values better than one does."""
-        one = mean = 0.0
-        for item in (*self.problem.choose, *self.problem.report):
-            part = self.problem.part([item])
-            generator = torch_generator(self.options.seed, "turning", item)
-            hidden = draw_split(part.physics, part.y, self.options.split or _SPLIT, generator)
-            seen = views(hide(part.physics, hidden))
-            if len(seen) == 1:
-                return False
-            total = first = torch.zeros(())
-            for number, view in enumerate(seen):
-                y = view.forth(part.y * (1 - hidden))
-                image = view.back(model(y, view.physics))
-                first = image if number == 0 else first
-                total = total + image
-                yield
-            one += float(self._misfit(first, part, hidden))
-            mean += float(self._misfit(total / len(seen), part, hidden))
-        return mean < one
+    def turning(self, model: Reconstructor) -> Generator[None, None, float]:
+        """Return the share of the mean over orientations that predicts best what is held out.
 
-    def _ask(
-        self, mixture: Mixture, model: Reconstructor, item: int, generator: torch.Generator
-    ) -> bool:
-        """Ask the twins for an image; returns whether also for what they were shown."""
-        part = self.problem.part([item])
-        hidden = draw_split(part.physics, part.y, self.options.split or _SPLIT, generator)
-        copies = self._copies(part, generator)
-        y = part.y if copies is None else copies.given
-        shown = Part(y * (1 - hidden), hide(part.physics, hidden))
-        parts = differences(model, shown, self.projections)
-        mixture.add(parts, part, hidden)
-        if copies is None:
-            return False
-        mixture.add(parts, replace(part, y=copies.asked), shown.physics.observed(part.y))
-        return True
+        The error is a parabola of the share. It is found on some held-out images and has to gain
+        on the others, too: else it is 0.
+        """
+        found, check = [0.0, 0.0, 0.0], [0.0, 0.0, 0.0]
+        for errors, report in ((found, False), (check, True)):
+            for trial in islice(self._trials("turning", report=report), _TURNED):
+                images = []
+                for view in views(trial.shown.physics):
+                    images.append(view.back(model(view.forth(trial.shown.y), view.physics)))
+                    yield
+                if len(images) == 1:
+                    return 0.0
+                mean = torch.stack(images).mean(0)
+                for place, share in enumerate((0.0, 0.5, 1.0)):
+                    errors[place] += self._missed_by(torch.lerp(images[0], mean, share), trial)
+        share = min(1.0, Parabola(*found).lowest)
+        gains = share >= LEAST and Parabola(*check).at(share) < check[0]
+        return share if gains else 0.0
+
+    def _missed_by(self, image: Tensor, trial: Trial) -> float:
+        """Return the error of all values that are asked for."""
+        return sum(
+            float(self._misfit(image, asked, weight)) * float(weight.sum())
+            for asked, weight in trial.asked
+        )
+
+    def _trials(self, name: str, *, report: bool) -> Iterator[Trial]:
+        """Yield what of held-out images is shown, and what is asked for."""
+        items = self.problem.report if report else self.problem.choose
+        for look, item in product(range(self.looks), items):
+            draw = (name, "check" if report else "found", item, look)
+            generator = torch_generator(self.options.seed, *draw)
+            part = self.problem.part([item])
+            hidden = draw_split(part.physics, part.y, self.options.split or _SPLIT, generator)
+            copies = self._copies(part, generator)
+            y = part.y if copies is None else copies.given
+            shown = Part(y * (1 - hidden), hide(part.physics, hidden))
+            asked = [(part, hidden)]
+            if copies is not None:
+                seen = shown.physics.observed(part.y)
+                assert seen is not None
+                asked.append((replace(part, y=copies.asked), seen))
+            yield Trial(shown, asked)
 
     def _twins(
         self,

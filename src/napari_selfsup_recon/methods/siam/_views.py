@@ -46,20 +46,25 @@ class View:
 def views(physics: Physics) -> list[View]:
     """Return the orientations in which nothing is interpolated; the given one is the first.
 
-    Of masks flips and, of square images, transpositions; of scans of square slices turns by right
-    angles, after which the same measurement belongs to other angles; else there is but one.
+    Of masks and scans these are flips and, of square images, transpositions: after them the same
+    measurement, each projection perhaps from its end, belongs to other angles. Else there is one.
     """
     if is_mask(physics):
         return [View(oriented(physics, turn), turn.apply, turn.undo) for turn in _turns(physics)]
     if isinstance(physics, Partial):
-        return [replace(v, physics=Partial(v.physics, physics.keep)) for v in views(physics.inner)]
-    rows, columns = physics.image_shape[-2:]
-    if isinstance(physics, (Projector, Transmission)) and rows == columns:
-        quarters = [
-            View(turned(physics, quarter * pi / 2), back=_back(quarter)) for quarter in (1, 2, 3)
+        return [
+            replace(view, physics=Partial(view.physics, view.forth(physics.keep)))
+            for view in views(physics.inner)
         ]
-        return [View(physics), *quarters]
-    return [View(physics)]
+    if not isinstance(physics, (Projector, Transmission)):
+        return [View(physics)]
+    rows, columns = physics.image_shape[-2:]
+    seen = [
+        _scanned(physics, quarters, mirrored=mirrored)
+        for mirrored in (False, True)
+        for quarters in range(0, 4, 1 if rows == columns else 2)
+    ]
+    return [View(physics), *seen[1:]]
 
 
 def is_mask(physics: Physics) -> bool:
@@ -88,8 +93,14 @@ def _turns(physics: Physics) -> list[Orientation]:
     return orientations(len(shape), square=shape[-1] == shape[-2])
 
 
-def _back(quarters: int) -> Callable[[Tensor], Tensor]:
+def _scanned(physics: Physics, quarters: int, *, mirrored: bool) -> View:
     def back(x: Tensor) -> Tensor:
-        return torch.rot90(x, -quarters, (-2, -1))
+        upright = torch.rot90(x, -quarters, (-2, -1))
+        return upright.flip(-1) if mirrored else upright
 
-    return back
+    scan = turned(physics, quarters * pi / 2, mirrored=mirrored)
+    return View(scan, _from_the_end if mirrored else _same, back)
+
+
+def _from_the_end(y: Tensor) -> Tensor:
+    return y.flip(-1)

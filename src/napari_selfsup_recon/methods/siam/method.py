@@ -154,14 +154,17 @@ class SIAM(ReconstructionMethod):
 
     @torch.no_grad()
     def _image(self, y: Tensor, physics: Physics) -> Tensor:
-        seen = self._views(physics)
-        total = torch.zeros(())
-        for view in seen:
-            total = total + view.back(self._mean(view.forth(y), view.physics))
-        return total / len(seen)
+        first, *others = self._views(physics)
+        image = self._mean(y, first.physics)
+        if not others:
+            return image
+        total = image.clone()
+        for view in others:
+            total += view.back(self._mean(view.forth(y), view.physics))
+        return torch.lerp(image, total / (1 + len(others)), float(self._facts["turning"]))
 
     def _views(self, physics: Physics) -> list[View]:
-        """Return the orientations of which the result is the mean; they are kept."""
+        """Return the orientations that have a part in the result; they are kept."""
         if not (self.options.orientations and self._facts.get("turning")):
             return [View(physics)]
         if self._seen is None or self._seen[0] is not physics:
@@ -190,11 +193,11 @@ class SIAM(ReconstructionMethod):
         assert isinstance(model, Reconstructor)
         between = Step(loop.done, self.options.steps, finished=False)
         if self.options.orientations:
-            helps = yield from relay(trainee.turning(model), lambda _: between)
-            self._facts["turning"] = helps
+            turning = yield from relay(trainee.turning(model), lambda _: between)
+            self._facts["turning"] = turning
             yield Notice(
-                "The result is the mean over orientations."
-                if helps
+                f"The mean over orientations has a share of {turning:.0%} in the result."
+                if turning
                 else "The mean over orientations tells held-out values no better; it is not taken."
             )
         if self.options.average:

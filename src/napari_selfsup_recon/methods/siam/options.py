@@ -66,9 +66,10 @@ class SIAMOptions(NoisyOptions):
         True,
         title="All orientations",
         advanced=True,
-        description="The result is the mean over turned images where turning interpolates nothing: "
-        "masks in up to 8 orientations, which are also learned from, scans in 4. It takes as many "
-        "times as long to apply. Off: as it lies, as published.",
+        description="The mean over flips and quarter turns has a part in the result where nothing "
+        "is interpolated, behind masks and scans, as large as predicts held-out values best. Masks "
+        "are also learned from in all of them. It takes up to 8 times as long to apply. Off: as it "
+        "lies, as published.",
     )
     begin: float = option(
         0.75,

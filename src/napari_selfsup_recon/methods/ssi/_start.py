@@ -15,6 +15,7 @@ from torch import Tensor
 
 from napari_selfsup_recon.core.events import Event, Preview, Stage, Step
 from napari_selfsup_recon.core.indexing import spatial
+from napari_selfsup_recon.core.parabola import Parabola
 from napari_selfsup_recon.core.random import torch_generator
 from napari_selfsup_recon.inference.tiles import tiles
 from napari_selfsup_recon.methods.total_variation._choice import MORE, best_weight
@@ -234,7 +235,7 @@ class Starter:
         scores: dict[float, float] = {}
         for way in (0.0, 0.5, 1.0):
             scores[way] = yield from score_at(way)
-        if 0 < (between := _lowest(scores)) < 1:
+        if 0 < (between := Parabola(*scores.values()).lowest) < 1:
             scores[between] = yield from score_at(between)
         best = min(scores, key=scores.__getitem__)
         if not best:
@@ -274,10 +275,3 @@ def _over(
 ) -> tuple[float | None, float | None]:
     low, high = limits
     return None if low is None else low / unit, None if high is None else high / unit
-
-
-def _lowest(scores: dict[float, float]) -> float:
-    """Return the lowest point of the parabola through 0, a half and 1; where none is, a half."""
-    left, middle, right = (scores[way] for way in (0.0, 0.5, 1.0))
-    bend = left - 2 * middle + right
-    return 0.5 + 0.25 * (left - right) / bend if bend > 0 else 0.5
