@@ -8,7 +8,8 @@ The stack (80 slices of 250 x 250, uint8) is cut in three ranges with gaps: clea
 images, and noisy images to report on. Film noise is added (strength 0.5), charging multiplies
 (0.25), ``both`` is charging of the image with film; all else as the simulators' defaults. Networks
 are trained for M minutes of CPU time each; ``supervised`` are the same two networks with the truth
-of the noisy images. The parameters of filters are those that are best, by truth, for three of the
+of the noisy images as they are, ``evened`` with that of noisy images which were evened out between
+slices, as ISCL does. The parameters of filters are those that are best, by truth, for three of the
 noisy slices: better than a user could choose them. Slices 56 to 79 report and decide nothing;
 ``validation`` reports on others.
 
@@ -52,7 +53,7 @@ RANGES = {
     "test": (slice(0, 25), slice(28, 53), slice(56, 80)),
     "validation": (slice(0, 21), slice(28, 45), slice(47, 53)),
 }
-ROWS = ("noisy", "gaussian", "tv", "nlm", "denoise", "iscl", "supervised")
+ROWS = ("noisy", "gaussian", "tv", "nlm", "denoise", "iscl", "supervised", "evened")
 PROBE = 12
 SIDE, VIEWS = 128, 180
 Array = np.ndarray
@@ -251,6 +252,8 @@ def result(row: str, task: Task, arguments: argparse.Namespace, seed: int):
     if arguments.kind == "ct":  # slices of a set are no neighbours
         more["neighbours"] = "none"
     more |= {"players": arguments.players} if row == "iscl" else {"warm_up": 1.0}
+    if row == "supervised":
+        more["even"] = "off"
     for pair in arguments.set_option if row == "iscl" else ():
         name, _, value = pair.partition("=")
         more[name] = json.loads(value)
@@ -259,7 +262,7 @@ def result(row: str, task: Task, arguments: argparse.Namespace, seed: int):
         kind = ISCL if row == "iscl" else Supervised
         options = ISCLOptions(**({"steps": steps, "patience": steps} | more))
         method = kind(Identity(noisy.shape), options)
-        if row == "supervised":
+        if row != "iscl":
             method.truth = task.truth
         return method
 

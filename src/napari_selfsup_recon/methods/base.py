@@ -15,6 +15,7 @@ from torch import Tensor
 
 from napari_selfsup_recon.core.errors import InputError
 from napari_selfsup_recon.core.events import Done, Event, Notice, Step
+from napari_selfsup_recon.core.measurement import FloatImage, Region
 from napari_selfsup_recon.core.options import Options
 from napari_selfsup_recon.methods.classical_options import ClassicalOptions
 from napari_selfsup_recon.physics.base import Physics
@@ -224,6 +225,16 @@ class LearnedMethod(Method):
     @abstractmethod
     def trained(self) -> bool:
         """Whether there are weights to reconstruct with."""
+
+    def live(self, y: FloatImage, region: Region) -> tuple[Self, FloatImage]:
+        """Return what makes a live image of a part of ``y``: a quick method, and that part.
+
+        Quick is without the averaging over orientations, which costs many times as much.
+        """
+        quick = copy(self)
+        if getattr(self.options, "ensemble", False):
+            quick.options = self.options.model_copy(update={"ensemble": False})
+        return quick, y[region].copy()
 
     @abstractmethod
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray[Any, Any]]]:

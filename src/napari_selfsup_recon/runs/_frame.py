@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
-from copy import copy
 from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any, cast
@@ -173,7 +172,8 @@ def _train(
 def _show(method: LearnedMethod, frame: Frame, step: Step) -> Generator[Event, None, None]:
     """Make a live image, with events between its tiles."""
     began = perf_counter()
-    with closing(cast(Any, _quick(method).run(frame.previews.crop(frame.measured).copy()))) as run:
+    quick, part = method.live(frame.measured, frame.previews.region)
+    with closing(cast(Any, quick.run(part))) as run:
         for event in run:
             if isinstance(event, Done):
                 yield frame.previews.event(event.result, step.index, began=began)
@@ -195,15 +195,6 @@ def _reconstruct(method: LearnedMethod, frame: Frame) -> Generator[Event, None, 
 def _of_frame(event: Event, frame: Frame) -> Event:
     """Return a stage of the method's own as one of this frame, and other events as they are."""
     return replace(event, part=frame.part, parts=frame.parts) if isinstance(event, Stage) else event
-
-
-def _quick(method: LearnedMethod) -> LearnedMethod:
-    """Return the method without the averaging over orientations, which costs many times as much."""
-    if not getattr(method.options, "ensemble", False):
-        return method
-    quick = copy(method)
-    quick.options = method.options.model_copy(update={"ensemble": False})
-    return quick
 
 
 def _image(image: Any, frame: Frame) -> FloatImage:

@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
+from napari_selfsup_recon.core.events import Notice
 from napari_selfsup_recon.methods.iscl._answer import Answer
 from napari_selfsup_recon.methods.iscl._problem import Problem
 
 _CROPS = 16
+# Of the model of the noise; 0.1 to 0.2 where both domains show the same kind of things.
+_MISFIT = 0.6
+
+
+def remarks(problem: Problem) -> Iterator[Notice]:
+    """Yield what is to be said of the domains before training."""
+    if problem.doubt:
+        yield Notice(problem.doubt, "warning")
+    if problem.misfit > _MISFIT:
+        yield Notice(
+            "No noise makes the clean examples look like the noisy images: they seem to show "
+            "other things. Choose examples of the same kind, or what they lack is taken out.",
+            "warning",
+        )
+    if problem.evening is not None:
+        yield Notice("Slices are evened out: each has coarse noise of its own.")
 
 
 @torch.no_grad()

@@ -13,8 +13,10 @@ from napari_selfsup_recon.losses.adversarial import critic_loss, persuasion_loss
 from napari_selfsup_recon.methods.iscl._answer import Answer, best_share
 from napari_selfsup_recon.methods.iscl._bank import take_noise, transplant
 from napari_selfsup_recon.methods.iscl._losses import Players
-from napari_selfsup_recon.methods.iscl._problem import Pairs, Problem
+from napari_selfsup_recon.methods.iscl._noise_model import Spoiler
+from napari_selfsup_recon.methods.iscl._problem import Pairs, Problem, field_size
 from napari_selfsup_recon.methods.iscl._slices import plane_axis, planes
+from napari_selfsup_recon.methods.iscl._windows import Windows
 from napari_selfsup_recon.methods.iscl.options import ISCLOptions
 from napari_selfsup_recon.methods.ssi._symmetry import Orientation, orientations
 from napari_selfsup_recon.training.device import autocast
@@ -78,6 +80,18 @@ class ISCLTrainee(Trainee):
         )
         self._judges = torch.optim.Adam(players.critics, lr=_CRITIC_RATE, betas=(0.5, 0.9))
         self._bank: Tensor | None = None
+        self._index = 0
+        problem = self.problem
+        self._windows: Windows | None = None
+        if problem.evening is not None:
+            self._windows = Windows(
+                problem.clean,
+                problem.evening,
+                side=field_size(problem.clean, problem.noisy),
+                foreground=self.options.foreground,
+                draw=(self.options.seed, attempt),
+                turned=self._turned,
+            )
 
     @property
     def _warm(self) -> int:
@@ -86,7 +100,7 @@ class ISCLTrainee(Trainee):
 
     def step(self, index: int) -> Work:
         """Move F and H, after the warm-up also with what they took and with what critics say."""
-        options = self.options
+        options, self._index = self.options, index
         generator = torch_generator(options.seed, self._attempt, index)
         rate = options.learning_rate * self._slower * warm_cosine(index, options.steps)
         for group, part in zip(self._movers.param_groups, (1.0, 0.5), strict=True):
@@ -165,18 +179,29 @@ class ISCLTrainee(Trainee):
     def _pairs(self, count: int, generator: torch.Generator) -> Pairs:
         """Draw clean crops and put noise on them."""
         problem, options = self.problem, self.options
-        crops = []
-        for _ in range(count):
-            place = problem.clean.draw(generator, options.foreground)
-            crops.append(self._turned(problem.seen(problem.clean, place), generator))
-        clean = torch.stack(crops)
-        with torch.no_grad():
-            noisy = self.players.spoiler(clean, generator)
+        noisy, clean = self._made(count, generator)
         if self._bank is not None:
             taken = transplant(self._bank, clean, problem.model, generator)
             noisy = _chosen(0.5, taken, noisy, generator)
         noisy = _chosen(options.identity, clean, noisy, generator)
         return Pairs(noisy, problem.asked(clean))
+
+    def _made(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Draw clean crops, and put noise of the model on them."""
+        problem, spoiler = self.problem, self.players.spoiler
+        if self._windows is not None:
+            assert isinstance(spoiler, Spoiler)
+            one = self._windows.pair
+            drawn = [one(self._index, problem.reach, spoiler, generator) for _ in range(count)]
+            noisy, clean = (torch.stack(crops) for crops in zip(*drawn, strict=True))
+            return noisy, clean
+        crops = []
+        for _ in range(count):
+            place = problem.clean.draw(generator, self.options.foreground)
+            crops.append(self._turned(problem.seen(problem.clean, place), generator))
+        clean = torch.stack(crops)
+        with torch.no_grad():
+            return spoiler(clean, generator), clean
 
     def _turned(self, stack: Tensor, generator: torch.Generator) -> Tensor:
         if not self.options.turn:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
+from dataclasses import asdict
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -12,13 +13,15 @@ from torch import Tensor, nn
 from napari_selfsup_recon.core.errors import InputError
 from napari_selfsup_recon.core.events import Done, Event, Notice, Stage, Step
 from napari_selfsup_recon.core.generators import exhaust, relay
+from napari_selfsup_recon.core.measurement import FloatImage, Region
 from napari_selfsup_recon.core.options import Options
 from napari_selfsup_recon.core.random import torch_generator
 from napari_selfsup_recon.methods.base import LearnedMethod, as_tensor
 from napari_selfsup_recon.methods.iscl._answer import Answer, Rescaled
 from napari_selfsup_recon.methods.iscl._answers import answers, volume_answers
-from napari_selfsup_recon.methods.iscl._diagnosis import diagnoses
+from napari_selfsup_recon.methods.iscl._diagnosis import diagnoses, remarks
 from napari_selfsup_recon.methods.iscl._domain import Domain
+from napari_selfsup_recon.methods.iscl._evening import Evening
 from napari_selfsup_recon.methods.iscl._input import depth_of, reach_of, read_domains
 from napari_selfsup_recon.methods.iscl._losses import Players
 from napari_selfsup_recon.methods.iscl._matching import match
@@ -48,9 +51,7 @@ _GRACE = 300
 _DECAY = 0.995
 # A dozen crops with noise that spans many pixels cannot tell scores apart that are closer.
 _MARGIN = 0.1
-_FACTS = ("ours", "theirs", "slices", "share", "square", "span", "middle", "scores", "best_step")
-# Of the model of the noise; 0.1 to 0.2 where both domains show the same kind of things.
-_MISFIT = 0.6
+_FACTS = ("ours", "theirs", "slices", "share", "square", "span", "middle")
 
 
 class ISCL(LearnedMethod):
@@ -186,20 +187,17 @@ class ISCL(LearnedMethod):
         }
         yield Stage("Looking at the noise")
         batch = BATCH if self._published else options.crops
+        # Noise that is taken over later must be as it was.
+        even = options.even == "auto" and options.warm_up == 1 and not self._published
         between = Step(0, options.steps, finished=False)
         problem = yield from relay(
-            make_problem(*domains, batch=batch, reach=reach, seed=seed, depth=depth),
+            make_problem(*domains, batch=batch, reach=reach, seed=seed, depth=depth, even=even),
             lambda _: between,
         )
-        if problem.doubt:
-            yield Notice(problem.doubt, "warning")
-        if problem.misfit > _MISFIT:
-            yield Notice(
-                "No noise makes the clean examples look like the noisy images: they seem to show "
-                "other things. Choose examples of the same kind, or what they lack is taken out.",
-                "warning",
-            )
+        yield from remarks(problem)
         self._facts["square"] = problem.model.isotropic
+        if problem.evening is not None:
+            self._facts["evening"] = asdict(problem.evening)
         trainee = self._trainee(problem)
         loop = Loop(trainee, self._settings())
         if state is not None:
@@ -224,6 +222,14 @@ class ISCL(LearnedMethod):
         image = yield from relay(self._pieces(tensor), lambda progress: Step(*progress))
         yield Done(result=image[0, 0].cpu().numpy(), step=self.best_step)
 
+    def live(self, y: FloatImage, region: Region) -> tuple[Self, FloatImage]:
+        """Return a quick method, and a part of ``y`` that is evened out already."""
+        quick, part = super().live(y, region)
+        if self._evening is not None and self._ndim == 3:
+            part = self._evening.part(y, region, Scaling(**self._facts["theirs"]))
+            quick._facts = {**self._facts, "evening": None}
+        return quick, part
+
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray[Any, Any]]]:
         """Return facts and weights for saving."""
         answer = self._current()
@@ -246,7 +252,9 @@ class ISCL(LearnedMethod):
         """Rebuild a trained method."""
         assert isinstance(options, ISCLOptions)
         method = cls(physics, options)
-        method._facts = {key: facts[key] for key in _FACTS[:-2]}
+        method._facts = {key: facts[key] for key in _FACTS}
+        if facts.get("evening") is not None:
+            method._facts["evening"] = asdict(Evening(**facts["evening"]))
         method.scores, method.best_step = dict(facts["scores"]), int(facts["best_step"])
         answer = method._empty(float(facts["share"]))
         answer.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in arrays.items()})
@@ -367,9 +375,16 @@ class ISCL(LearnedMethod):
         if self._volume:
             made = yield from volume_answers(answer, stack, self._turns, **where)
         else:
+            if self._evening is not None:
+                stack = self._evening.apply(stack)
             reach = self._facts["slices"] // 2
             made = yield from answers(answer, stack, self._turns, reach=reach, **where)
         return theirs.invert(made).reshape(y.shape)
+
+    @property
+    def _evening(self) -> Evening | None:
+        known = self._facts.get("evening")
+        return None if known is None else Evening(**known)
 
     @property
     def _turns(self) -> list[Orientation]:

@@ -68,6 +68,14 @@ class ISCLOptions(TrainingOptions):
         description="Whether the network also sees the slice before and the slice behind the one "
         "that it cleans (2.5D). auto: in stacks.",
     )
+    even: Literal["auto", "off"] = option(
+        "auto",
+        title="Even out slices",
+        advanced=True,
+        description="In stacks whose slices show nearly the same, take from each what of its "
+        "coarse brightness its neighbours do not have, as charging does. auto: where that serves, "
+        "tried with the clean examples and the noise that was found.",
+    )
     match: Literal["auto", "on", "off"] = option(
         "auto",
         title="Match greys",
