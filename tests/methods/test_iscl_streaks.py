@@ -91,7 +91,7 @@ def test_the_fit_tells_gain_rate_and_side() -> None:
     assert not model.isotropic
 
     def apply(other: Streaks) -> Any:
-        white = np.zeros((2, *clean.shape), complex)
+        white = np.zeros((2, len(clean), 72, 37), complex)
         return model.apply(clean, white, strikes_of(other, clean.shape, 0))
 
     chosen = exhaust(choose_strikes(streaks, apply, noisy[..., ::-1]))
@@ -110,11 +110,11 @@ def test_g_puts_the_strikes_of_the_model_on_images() -> None:
     torch.testing.assert_close(noise, model.deviation(clean[:, 0, 0, 0]), rtol=0.25, atol=0)
     assert (noise.diff() > 0).all()
     one = strikes_of(streaks, (2, 96, 96), 0)
-    made = model.apply(np.ones((2, 96, 96)), np.zeros((2, 2, 96, 96), complex), one)
+    made = model.apply(np.ones((2, 96, 96)), np.zeros((2, 2, 96, 49), complex), one)
     np.testing.assert_allclose(made, -1 + (2 + 0.2 * one) * np.exp(0.1 * one))
     without = replace(model, streaks=None)
     np.testing.assert_allclose(
-        without.apply(np.ones((2, 96, 96)), np.zeros((2, 2, 96, 96), complex)), 1
+        without.apply(np.ones((2, 96, 96)), np.zeros((2, 2, 96, 49), complex)), 1
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -77,7 +78,7 @@ def fit_noise(
     start = np.concatenate([np.log(0.5 * level), np.log(0.5 * level / signal), [_BELOW]])
     some = clean[_spread(len(clean))]
     random = numpy_generator("noise fit", seed)
-    white = np.fft.fft2(random.standard_normal((2, *some.shape)))
+    white = np.fft.rfft2(random.standard_normal((2, *some.shape)))
     strikes = None
     if streaks is not None:
         half = np.log(0.5 * streaks.added**2)
@@ -166,9 +167,18 @@ def _spread(count: int) -> Array:
 
 
 def _blurred(windows: Array) -> list[Array]:
-    from scipy.ndimage import gaussian_filter
+    # Products of matrices are several times as fast as filters of windows that are this small.
+    filters = [_filter(windows.shape[-1], scale) for scale in _SCALES[1:]]
+    return [windows, *(one @ (windows @ one.T) for one in filters)]
 
-    return [gaussian_filter(windows, (0, s, s)) if s else windows for s in _SCALES]
+
+@lru_cache(maxsize=2 * len(_SCALES))
+def _filter(n: int, scale: float) -> Array:
+    """Return the matrix of a Gaussian filter of ``n`` values."""
+    from scipy.ndimage import gaussian_filter1d
+
+    matrix: Array = gaussian_filter1d(np.eye(n), scale, axis=0)
+    return matrix
 
 
 def _edges(windows: Array) -> Array:

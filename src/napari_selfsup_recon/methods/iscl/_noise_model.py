@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from napari_selfsup_recon.methods.iscl._spectra import Array, bands
 from napari_selfsup_recon.methods.iscl._streaks import Streaks
 
-#: Of white noise.
+#: Halves of those of white noise: the others are their mirror images.
 Transforms = np.ndarray[Any, np.dtype[np.complex128]]
 #: Gains are kept between exp(-3) and exp(3).
 _MOST_GAIN = 3.0
@@ -60,12 +60,13 @@ class NoiseModel:
         clean
             ``(number, n, n)``.
         white
-            The transforms of two white noises of their shape.
+            The transforms ``(2, number, n, n // 2 + 1)`` of two white noises.
         strikes
             A field of :attr:`streaks` of their shape, where there are streaks.
         """
+        n = clean.shape[-1]
         added, gained = (
-            np.fft.ifft2(one * amplitude).real
+            np.fft.irfft2(one * amplitude[:, : n // 2 + 1], s=(n, n))
             for one, amplitude in zip(white, self.amplitudes(), strict=True)
         )
         if self.streaks is not None and strikes is not None:

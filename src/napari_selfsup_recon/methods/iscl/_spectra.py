@@ -27,10 +27,13 @@ def power(windows: Array) -> Array:
     n = windows.shape[-1]
     taper = np.outer(np.hanning(n), np.hanning(n))
     taper /= np.sqrt(np.mean(taper**2))
-    total = np.zeros((n, n))
+    half = np.zeros((n, n // 2 + 1))
     for window in windows:
-        total += np.abs(np.fft.fft2((window - window.mean()) * taper)) ** 2
-    mean: Array = total / (len(windows) * n * n)
+        seen = np.fft.rfft2((window - window.mean()) * taper)
+        half += seen.real**2 + seen.imag**2
+    # The other half is its mirror image.
+    rest = np.roll(half[::-1], 1, axis=0)[:, (n - 1) // 2 : 0 : -1]
+    mean: Array = np.concatenate([half, rest], axis=1) / (len(windows) * n * n)
     return mean
 
 

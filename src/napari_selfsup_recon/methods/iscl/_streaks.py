@@ -193,10 +193,15 @@ def _shape(windows: Array, streaks: Streaks) -> Array:
     """Return how heavy the tails of the distribution are, and how they lie in space."""
     lines = across(windows, streaks.axis)
     wide = along(lines, max(2, round(streaks.tail / 2)))
-    square = float(np.mean(wide**2))
-    heavy = np.log(np.mean(wide**4) / square**2), 2 * np.log(square / np.mean(np.abs(wide)) ** 2)
+    energy = wide * wide
+    square = float(energy.mean())
+    heavy = (
+        np.log(np.mean(energy * energy) / square**2),
+        2 * np.log(square / np.mean(np.abs(wide)) ** 2),
+    )
     size = np.abs(along(lines, max(2, round(streaks.tail / 8))))
     step = max(2, round(streaks.tail / 4))
     jump = size[..., step:] - size[..., :-step]
-    turn = float(np.mean(jump**3) / np.mean(jump**2) ** 1.5)
+    change = jump * jump
+    turn = float(np.mean(change * jump) / change.mean() ** 1.5)
     return np.array([*heavy, turn])
