@@ -27,11 +27,12 @@ _WITHIN, _ACROSS = (4.0, 8.0, 12.0, 20.0), (1.0, 1.5, 2.0, 3.0)
 _TRIALS = 3
 _REACH = 3.0
 _MOST = 100.0
+_ROWS = 64
 # A network takes out about this part of the noise that is left, and nothing of what was smeared.
 _LEFT = 0.1
 # What it has to gain; how near the change of real slices must be to that of made ones, and how much
 # they must be like their neighbours.
-_WORTH, _ALIKE, _KEPT = 0.9, 1.7, 0.7
+_WORTH, _ALIKE, _NEXT = 0.9, 1.7, 0.7
 # Logarithms are taken of at least this, in standard deviations of the clean images.
 _LEAST = 0.1
 
@@ -79,7 +80,20 @@ class Evening:
         if stacks.shape[-3] < 2:
             return stacks
         planes = stacks.detach().cpu().float().numpy()
-        return torch.from_numpy(self._moved(planes, self._coarse(planes))).to(stacks)
+        moved = np.empty_like(planes)
+        shape = (-1, *planes.shape[-3:])
+        for stack, out in zip(planes.reshape(shape), moved.reshape(shape), strict=True):
+            self._even_out(stack, out)
+        return torch.from_numpy(moved).to(stacks)
+
+    def _even_out(self, stack: _Planes, out: _Planes) -> None:
+        """Even out one stack piece by piece, so that little more than itself is held."""
+        coarse = np.empty_like(stack)
+        for plane, low in zip(stack, coarse, strict=True):
+            low[:] = self._coarse(plane)
+        for first in range(0, stack.shape[1], _ROWS):
+            rows = slice(first, first + _ROWS)
+            out[:, rows] = self._moved(stack[:, rows], coarse[:, rows])
 
     def part(self, planes: FloatImage, region: Region, scaling: Scaling) -> FloatImage:
         """Return a part of a stack ``(z, y, x)``, evened out with what lies around it.
@@ -93,20 +107,16 @@ class Evening:
         scaling
             From grey values to the units of :attr:`floor`.
         """
-        inside = [range(n)[s] for n, s in zip(planes.shape, region, strict=True)]
-        reach = [ceil(_REACH * width) for width in (self.across, self.within, self.within)]
-        starts = [max(0, part.start - r) for part, r in zip(inside, reach, strict=True)]
-        wide = tuple(
-            slice(start, part.stop + r)
-            for start, part, r in zip(starts, inside, reach, strict=True)
-        )
-        inner = tuple(
-            slice(part.start - start, part.stop - start)
-            for start, part in zip(starts, inside, strict=True)
-        )
-        evened = self.apply(scaling.apply(torch.from_numpy(planes[wide].copy())))
-        part: FloatImage = scaling.invert(evened)[inner].numpy()
-        return part
+        wide, inner = [], []
+        widths = self.across, self.within, self.within
+        for n, wanted, width in zip(planes.shape, region, widths, strict=True):
+            first, last, _ = wanted.indices(n)
+            start = max(0, first - ceil(_REACH * width))
+            wide.append(slice(start, last + ceil(_REACH * width)))
+            inner.append(slice(first - start, last - start))
+        around = torch.from_numpy(planes[tuple(wide)].copy())
+        evened: FloatImage = scaling.invert(self.apply(scaling.apply(around)))[tuple(inner)].numpy()
+        return evened
 
     def _coarse(self, planes: _Planes) -> _Planes:
         from scipy.ndimage import gaussian_filter1d
@@ -175,7 +185,7 @@ def find_evening(
         return None
     real = [block.cpu().numpy() for block in _blocks(noisy, depths[1], side, seed)]
     ratio = _change(best, real) / max(_change(best, made), 1e-12)
-    goes_on = _likeness(real) > _KEPT * _likeness(made)
+    goes_on = _likeness(real) > _NEXT * _likeness(made)
     return best if goes_on and 1 / _ALIKE < ratio < _ALIKE else None
 
 
