@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from napari_selfsup_recon import ISCL, Blur, Identity, ISCLOptions, load
 from napari_selfsup_recon.core.errors import InputError
@@ -17,6 +15,8 @@ from napari_selfsup_recon.core.events import Done, Notice, Step
 from napari_selfsup_recon.methods.iscl import _noise_fit, _published_trainee
 from napari_selfsup_recon.methods.iscl import method as module
 from napari_selfsup_recon.metrics import psnr
+
+pytestmark = pytest.mark.usefixtures("quick_noise_fit")
 
 SMALL = {"steps": 6, "width": 2, "batch": 4, "crop": 32, "device": "cpu", "ensemble": False}
 
@@ -44,16 +44,8 @@ TRUTH = textures(6, 1)
 NOISY = TRUTH + grain(TRUTH.shape, 2)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _quick() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_noise_fit, "_ROUNDS", 2)
-        torch.set_num_threads(1)
-        yield
-
-
 @pytest.fixture(scope="module")
-def trained() -> tuple[ISCL, list[Any]]:
+def trained(quick_noise_fit: None) -> tuple[ISCL, list[Any]]:
     options = ISCLOptions(
         steps=150, width=4, batch=8, crop=32, device="cpu", learning_rate=6e-3, neighbours="none"
     )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +21,8 @@ from napari_selfsup_recon.methods.iscl._evening import Evening, find_evening
 from napari_selfsup_recon.methods.iscl._noise_fit import fit_noise
 from napari_selfsup_recon.methods.iscl._noise_model import NoiseModel, Spoiler
 from napari_selfsup_recon.methods.iscl._windows import Windows
+
+pytestmark = pytest.mark.usefixtures("quick_noise_fit")
 
 Stack = np.ndarray[Any, np.dtype[np.float32]]
 SIDE, SLICES = 96, 16
@@ -55,16 +55,8 @@ def error(a: Any, b: Any) -> float:
     return float(np.mean((np.asarray(a) - np.asarray(b)) ** 2))
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _quick() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_noise_fit, "_ROUNDS", 2)
-        torch.set_num_threads(1)
-        yield
-
-
 @pytest.fixture(scope="module")
-def model() -> NoiseModel:
+def model(quick_noise_fit: None) -> NoiseModel:
     windows = content(0).astype(np.float64), charged(content(1), 2).astype(np.float64)
     found, _ = exhaust(fit_noise(*windows, 0))
     return found
@@ -103,10 +95,11 @@ def test_fine_detail_stays() -> None:
     assert error(ADDED.apply(torch.from_numpy(fine)), fine) < 0.01
 
 
-@pytest.mark.parametrize("within", [0.0, -1.0, 1e9, float("nan")])
-def test_widths_out_of_range_are_refused(within: float) -> None:
-    with pytest.raises(InputError, match="evened out"):
-        Evening(within, 1.0, gain=False, floor=0.0)
+@pytest.mark.parametrize("width", [0.0, -1.0, 1e9, float("nan")])
+def test_widths_out_of_range_are_refused(width: float) -> None:
+    for widths in ((width, 1.0), (1.0, width)):
+        with pytest.raises(InputError, match="evened out"):
+            Evening(*widths, gain=False, floor=0.0)
 
 
 def found(clean: Stack, noisy: Stack, model: NoiseModel) -> Evening | None:
@@ -163,9 +156,6 @@ def test_blocks_come_back_as_they_were(model: NoiseModel) -> None:
             torch.testing.assert_close(a, b, atol=0, rtol=0)
     noisy, clean = crops[-1]
     assert noisy.shape == clean.shape == (3, 32, 32)
-    # Each slice has noise of its own.
-    noise = (noisy - clean).flatten(1)
-    assert abs(float(torch.corrcoef(noise)[0, 1])) < 0.9
     assert len(one._made) <= 16
 
 
@@ -207,12 +197,6 @@ def test_it_can_be_left_out(more: dict[str, Any], monkeypatch: pytest.MonkeyPatc
     assert "evening" not in method._facts
 
 
-def test_a_damaged_model_is_refused() -> None:
-    assert asdict(GAIN) == {"within": 6.0, "across": 2.0, "gain": True, "floor": -2.0}
-    with pytest.raises(InputError, match="evened out"):
-        Evening(**{**asdict(GAIN), "across": 1e12})
-
-
 def test_a_live_image_of_a_box_is_that_part_of_the_whole() -> None:
     noisy = charged(content(1), 2)
     method = ISCL(Identity(noisy.shape), ISCLOptions.model_validate(SMALL))
@@ -228,8 +212,7 @@ def test_a_live_image_of_a_box_is_that_part_of_the_whole() -> None:
     *_, done = quick.run(part)
     # Of the middle slice both neighbours are in the box; the networks see past its other edges.
     np.testing.assert_allclose(done.result[1, 30:-30], whole[6, 40:50, 20:], atol=0.05)
-    raw = ISCL.run(method, noisy[box])
-    *_, alone = raw
+    *_, alone = method.run(noisy[box])
     assert error(done.result[1], whole[6, 10:80, 20:]) < error(
         alone.result[1], whole[6, 10:80, 20:]
     )

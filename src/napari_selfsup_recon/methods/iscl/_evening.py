@@ -169,7 +169,7 @@ def find_evening(
     yield
     best, least = None, _WORTH * _LEFT * _error(made, right)
     for one in _candidates(model.floor):
-        coarse = [([one._coarse(block) for block in blocks]) for blocks in (right, made)]
+        coarse = [[one._coarse(block) for block in blocks] for blocks in (right, made)]
         for across in _ACROSS:
             found = replace(one, across=across)
             kept, left = (
@@ -196,10 +196,7 @@ def _candidates(floor: float) -> Iterator[Evening]:
 
 
 def _blocks(domain: Domain, depth: int, side: int, seed: int) -> list[Tensor]:
-    return [
-        domain.block(place, depth, side)
-        for place in domain.windows(_TRIALS, min(side, domain.rows), seed)
-    ]
+    return [domain.block(place, depth, side) for place in domain.windows(_TRIALS, side, seed)]
 
 
 def _error(found: Sequence[_Planes], truth: Sequence[_Planes]) -> float:

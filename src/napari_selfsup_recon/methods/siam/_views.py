@@ -59,12 +59,9 @@ def views(physics: Physics) -> list[View]:
     if not isinstance(physics, (Projector, Transmission)):
         return [View(physics)]
     rows, columns = physics.image_shape[-2:]
-    seen = [
-        _scanned(physics, quarters, mirrored=mirrored)
-        for mirrored in (False, True)
-        for quarters in range(0, 4, 1 if rows == columns else 2)
-    ]
-    return [View(physics), *seen[1:]]
+    step = 1 if rows == columns else 2
+    turns = [(quarters, mirrored) for mirrored in (False, True) for quarters in range(0, 4, step)]
+    return [View(physics), *(_scanned(physics, *turn) for turn in turns[1:])]
 
 
 def is_mask(physics: Physics) -> bool:
@@ -93,7 +90,7 @@ def _turns(physics: Physics) -> list[Orientation]:
     return orientations(len(shape), square=shape[-1] == shape[-2])
 
 
-def _scanned(physics: Physics, quarters: int, *, mirrored: bool) -> View:
+def _scanned(physics: Physics, quarters: int, mirrored: bool) -> View:
     def back(x: Tensor) -> Tensor:
         upright = torch.rot90(x, -quarters, (-2, -1))
         return upright.flip(-1) if mirrored else upright
